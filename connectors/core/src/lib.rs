@@ -1,1 +1,80 @@
-//! placeholder
+//! Exchange connectors without I/O.
+//!
+//! In scope: the neutral vocabulary of trading ([`NewOrder`], [`Operation`], [`Reply`]), the rules of
+//! an [`Instrument`] and the rounding they demand, the error taxonomy ([`Refused`], [`VenueError`],
+//! [`Unknown`]), the trait a wire dialect implements ([`ExchangeProvider`]), and the thin async
+//! [`Client`] that drives a dialect over any [`Transport`]. Out of scope: any venue's wire format, and
+//! sockets, unless a transport feature asks for them.
+//!
+//! Money is [`Decimal`] from the JSON text onward; nothing here rounds a quantity up or clamps it.
+//!
+//! ```
+//! use hoox_connector::{Decimal, Instrument, LotRule, Market, NewOrder, Side, Symbol, Venue};
+//!
+//! let symbol = Symbol::new("BTCUSDT")?;
+//! let step = Decimal::new(1, 3);
+//! let mut instrument = Instrument::new(Venue::Binance, Market::Linear, symbol);
+//! instrument.lot = LotRule { min: Some(step), max: None, step: Some(step) };
+//!
+//! let order = NewOrder::market(symbol, Side::Buy, "0.0019999".parse()?);
+//! let prepared = instrument.prepare(&order, None)?;
+//! assert_eq!(prepared.quantity(), Some("0.001".parse()?));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod client;
+mod clock;
+mod decimal;
+mod error;
+mod instrument;
+pub mod json;
+mod operation;
+mod order;
+mod prepare;
+mod provider;
+mod query;
+mod reply;
+mod text;
+mod transport;
+#[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
+mod transport_reqwest;
+mod venue;
+
+pub use client::{Client, ClientConfig, Outcome, Unknown};
+#[cfg(feature = "tokio")]
+pub use clock::SystemClock;
+pub use clock::{Clock, Timestamp};
+pub use decimal::{DecimalError, parse_decimal, write_decimal};
+pub use error::{
+    EncodeError, Error, Malformed, NotSent, Refused, RejectReason, Rejection, Throttle,
+    ThrottleKind, UnknownCause, VenueError,
+};
+pub use hoox_signer::{Credentials, Method, Request, RequestBuf};
+pub use instrument::{
+    Filter, FilterError, Instrument, InstrumentStatus, Instruments, LotRule, NotionalRule,
+    PercentPriceRule,
+};
+pub use operation::{
+    Amendment, Capabilities, Cost, Operation, OperationKind, OperationSet, OrderClass, OrderRef,
+};
+pub use order::{
+    Attached, MarginMode, NewOrder, OrderKind, PositionMode, PositionSide, Side, Size, TimeInForce,
+    Trigger, TriggerKind,
+};
+pub use prepare::{PreparedOrder, PriceRounding};
+pub use provider::{ExchangeProvider, Headers};
+pub use query::write_encoded;
+pub use reply::{
+    Accepted, Balance, BookTop, Change, Fee, Fill, FundingRate, OrderReport, OrderStatus, Position,
+    RateUsage, Reply, Ticker,
+};
+pub use rust_decimal::Decimal;
+pub use text::{Asset, ClientOrderId, OrderId, Symbol, TextError};
+pub use transport::{Response, Transport, TransportError};
+#[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
+pub use transport_reqwest::ReqwestTransport;
+pub use venue::{Market, UnknownName, Venue};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

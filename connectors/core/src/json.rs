@@ -1,0 +1,154 @@
+//! What the dialects share for reading JSON: exact numbers, absent values, and errors that name the
+//! field.
+
+use core::fmt;
+
+use rust_decimal::Decimal;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::{Malformed, OperationKind, VenueError, parse_decimal};
+
+/// A decimal that arrives as a JSON number or a JSON string; read from its text, exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Number(pub Decimal);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = raw_text(deserializer)?;
+        parse_decimal(text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// A decimal as in [`Number`], or its absence: `null`, `""`, or `"null"`, as some venues write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MaybeNumber(pub Option<Decimal>);
+
+impl<'de> Deserialize<'de> for MaybeNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match raw_text(deserializer)? {
+            "" | "null" => Ok(Self(None)),
+            text => parse_decimal(text).map(|value| Self(Some(value))).map_err(D::Error::custom),
+        }
+    }
+}
+
+impl MaybeNumber {
+    /// The value, unless it is absent or zero, which venues write for "none".
+    pub fn non_zero(self) -> Option<Decimal> {
+        self.0.filter(|value| !value.is_zero())
+    }
+}
+
+/// A whole number that arrives as a JSON number or a JSON string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Integer(pub i64);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = raw_text(deserializer)?;
+        text.parse().map(Self).map_err(|_| D::Error::custom("not a whole number"))
+    }
+}
+
+/// Reads `body` as `T`.
+///
+/// # Errors
+/// [`VenueError::Malformed`] naming the path of the field that is missing or mistyped.
+pub fn read<'de, T: Deserialize<'de>>(
+    operation: OperationKind,
+    body: &'de [u8],
+) -> Result<T, VenueError> {
+    serde_json::from_slice(body).map_err(|_| {
+        // The fast path keeps no path of fields; the second reading, only on failure, does.
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let (field, problem) = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            Err(error) => (error.path().to_string(), error.inner().to_string()),
+            Ok(_) => (".".into(), "characters after the end".into()),
+        };
+        VenueError::Malformed(Malformed { operation, field: name_field(field, &problem), problem })
+    })
+}
+
+/// As [`read`], for types that borrow nothing.
+///
+/// # Errors
+/// [`VenueError::Malformed`].
+pub fn read_owned<T: DeserializeOwned>(
+    operation: OperationKind,
+    body: &[u8],
+) -> Result<T, VenueError> {
+    read(operation, body)
+}
+
+/// Appends `text` as the inside of a JSON string.
+pub fn write_escaped(out: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            control if control < ' ' => {
+                let _ = fmt::Write::write_fmt(out, format_args!("\\u{:04x}", control as u32));
+            }
+            plain => out.push(plain),
+        }
+    }
+}
+
+/// A missing field is reported at its parent; its own name is more use.
+fn name_field(path: String, problem: &str) -> String {
+    let missing = problem.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match (missing, path.as_str()) {
+        (Some(field), "." | "") => field.to_owned(),
+        (Some(field), _) => format!("{path}.{field}"),
+        (None, _) => path,
+    }
+}
+
+/// The text of a number or of a string without escapes.
+fn raw_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de str, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) => Ok(inner),
+        None if raw.starts_with(['{', '[', 't', 'f']) => Err(D::Error::custom("expected a number")),
+        None => Ok(raw),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Row {
+        price: Number,
+        #[serde(default)]
+        stop: MaybeNumber,
+    }
+
+    fn rows(text: &str) -> Result<Vec<Row>, String> {
+        match read::<Vec<Row>>(OperationKind::Ticker, text.as_bytes()) {
+            Ok(rows) => Ok(rows),
+            Err(VenueError::Malformed(malformed)) => Err(malformed.field),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_text() {
+        let rows = rows(r#"[{"price":0.1},{"price":"0.10"},{"price":3.4103e-06,"stop":""}]"#).unwrap();
+        let prices: Vec<_> = rows.iter().map(|row| row.price.0.to_string()).collect();
+        assert_eq!(prices, ["0.1", "0.10", "0.0000034103"]);
+        assert_eq!(rows[2].stop, MaybeNumber(None));
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        assert_eq!(rows(r#"[{"price":1},{"stop":1}]"#).unwrap_err(), "[1].price");
+        assert_eq!(rows(r#"[{"price":true}]"#).unwrap_err(), "[0].price");
+        assert_eq!(rows(r#"[{"price":"1e400"}]"#).unwrap_err(), "[0].price");
+        assert_eq!(rows("<html>").unwrap_err(), ".");
+        assert_eq!(rows("").unwrap_err(), ".");
+    }
+}

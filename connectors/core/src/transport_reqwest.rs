@@ -1,0 +1,111 @@
+use core::time::Duration;
+
+use crate::{Method, Request, Response, Transport, TransportError};
+
+/// The longest reply that is read: the largest instrument list is a few megabytes.
+const REPLY_MAX: usize = 32 * 1024 * 1024;
+
+/// The native default: `reqwest` with rustls, HTTP/1.1 and 2, kept connections, no delay, no proxy,
+/// no redirects, no retries.
+#[derive(Debug, Clone)]
+pub struct ReqwestTransport {
+    client: reqwest::Client,
+}
+
+impl ReqwestTransport {
+    /// A transport that gives up on a request after 10 seconds, and on a connection after 5.
+    ///
+    /// # Errors
+    /// [`TransportError::NotSent`] if TLS cannot be set up.
+    pub fn new() -> Result<Self, TransportError> {
+        Self::with_timeouts(Duration::from_secs(10), Duration::from_secs(5))
+    }
+
+    /// A transport with time limits of its own: for a whole request, and for connecting.
+    ///
+    /// # Errors
+    /// [`TransportError::NotSent`] if TLS cannot be set up.
+    pub fn with_timeouts(request: Duration, connect: Duration) -> Result<Self, TransportError> {
+        reqwest::Client::builder()
+            .timeout(request)
+            .connect_timeout(connect)
+            .tcp_nodelay(true)
+            .pool_max_idle_per_host(64)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .build()
+            .map(|client| Self { client })
+            .map_err(|error| TransportError::NotSent(cause(error)))
+    }
+}
+
+impl Transport for ReqwestTransport {
+    async fn send(
+        &self,
+        base_url: &str,
+        request: Request<'_>,
+    ) -> Result<Response, TransportError> {
+        let method = match request.method() {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let (path, query) = (request.path(), request.query());
+        let mut url = String::with_capacity(base_url.len() + path.len() + query.len() + 1);
+        url.push_str(base_url);
+        url.push_str(path);
+        if !query.is_empty() {
+            url.push('?');
+            url.push_str(query);
+        }
+        let mut builder = self.client.request(method, url);
+        for (name, value) in request.headers() {
+            builder = builder.header(name, value);
+        }
+        if !request.body().is_empty() {
+            builder = builder.body(request.body().to_owned());
+        }
+        let mut reply = builder.send().await.map_err(classify)?;
+        let mut response = Response {
+            status: reply.status().as_u16(),
+            headers: core::mem::take(reply.headers_mut()),
+            body: Vec::new(),
+        };
+        // From here on the request has arrived: whatever fails, it may have been executed.
+        loop {
+            match reply.chunk().await {
+                Ok(Some(chunk)) if response.body.len() + chunk.len() > REPLY_MAX => {
+                    let problem = format!("reply longer than {REPLY_MAX} bytes");
+                    return Err(TransportError::MaybeSent(problem));
+                }
+                Ok(Some(chunk)) => response.body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(response),
+                Err(error) => return Err(TransportError::MaybeSent(cause(error))),
+            }
+        }
+    }
+}
+
+/// A request that never had a connection did not leave; of any other the worst must be assumed.
+fn classify(error: reqwest::Error) -> TransportError {
+    if error.is_connect() || error.is_builder() {
+        TransportError::NotSent(cause(error))
+    } else {
+        TransportError::MaybeSent(cause(error))
+    }
+}
+
+/// The chain of causes without the URL, which holds the signature.
+fn cause(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

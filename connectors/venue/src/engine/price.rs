@@ -1,0 +1,270 @@
+//! Prices as a pure function of seed and time, and the book around them.
+//!
+//! The mid price is value noise: several octaves of hashed lattice points, each twice as high and
+//! four times as slow as the one before, which moves like a random walk yet stays within about
+//! two percent of its start. Because it is a function and not a state, a jump of virtual time by
+//! a year costs as much as one of 100 ms.
+
+use super::instrument::Instrument;
+use super::types::Side;
+
+/// Prices move once in this many milliseconds.
+pub(crate) const STEP_MS: u64 = 100;
+
+/// Book levels on each side.
+pub(crate) const LEVELS: usize = 60;
+
+const OCTAVES: u32 = 10;
+/// Height of the fastest octave, in parts per billion of the start price.
+const FINEST_PPB: i64 = 10_000;
+/// Resting size at the best price, in the quote asset; deeper levels hold more.
+const TOP_NOTIONAL: i64 = 25_000;
+
+/// The moving price of one instrument and what is left of its book in the current step.
+#[derive(Clone, Debug)]
+pub(crate) struct Feed {
+    key: u64,
+    start_ticks: i64,
+    /// Typical size of the best level, in quantity steps.
+    level_steps: i64,
+    /// Distance between two levels, in ticks.
+    gap: i64,
+    still: bool,
+    pinned: Option<i64>,
+    step: u64,
+    mid: i64,
+    half_spread: i64,
+    taken: [[i64; LEVELS]; 2],
+    touched: bool,
+}
+
+/// One level of the book: price in ticks, size in quantity steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Level {
+    pub(crate) index: usize,
+    pub(crate) price: i64,
+    pub(crate) size: i64,
+}
+
+impl Feed {
+    pub(crate) fn new(seed: u64, instrument: &Instrument, still: bool) -> Self {
+        // The market is left out of the key, so that spot and linear of one symbol move together.
+        let key = instrument.symbol.bytes().fold(mix(seed), |h, b| mix(h ^ u64::from(b)));
+        let start_ticks = instrument.ticks(instrument.start_price).unwrap_or(1).max(1);
+        let per_step = instrument.start_price * instrument.step;
+        let level_steps = rust_decimal::Decimal::from(TOP_NOTIONAL)
+            .checked_div(per_step)
+            .and_then(|d| rust_decimal::prelude::ToPrimitive::to_i64(&d))
+            .unwrap_or(1)
+            .max(1);
+        let gap = (start_ticks / 200_000).max(1);
+        let mut feed = Self {
+            key,
+            start_ticks,
+            level_steps,
+            gap,
+            still,
+            pinned: None,
+            step: u64::MAX,
+            mid: start_ticks,
+            half_spread: 1,
+            taken: [[0; LEVELS]; 2],
+            touched: false,
+        };
+        feed.move_to(0);
+        feed
+    }
+
+    /// Evaluates the price at a step; a new step also refills the book.
+    pub(crate) fn move_to(&mut self, step: u64) {
+        if step == self.step {
+            return;
+        }
+        self.step = step;
+        self.refill();
+        if let Some(pinned) = self.pinned {
+            self.mid = pinned;
+            self.half_spread = 1;
+            return;
+        }
+        if self.still {
+            self.mid = self.start_ticks;
+            self.half_spread = 1;
+            return;
+        }
+        let ppb = noise(self.key, step);
+        let moved = i128::from(self.start_ticks) * i128::from(ppb) / 1_000_000_000;
+        self.mid = (self.start_ticks + i64::try_from(moved).unwrap_or(0)).max(2);
+        self.half_spread = 1 + i64::from(hash(self.key, step, 77) % 3 == 0);
+    }
+
+    /// Pins the mid price in ticks, or returns it to the walk.
+    pub(crate) fn pin(&mut self, ticks: Option<i64>, step: u64) {
+        self.pinned = ticks;
+        self.step = step.wrapping_add(1);
+        self.move_to(step);
+    }
+
+    /// The last traded and mark price, in ticks.
+    pub(crate) fn mid(&self) -> i64 {
+        self.mid
+    }
+
+    /// The best price a taker of this side meets, in ticks.
+    pub(crate) fn best(&self, taker: Side) -> i64 {
+        match taker {
+            Side::Buy => self.mid + self.half_spread,
+            Side::Sell => (self.mid - self.half_spread).max(1),
+        }
+    }
+
+    /// The levels a taker of this side meets, best first; exhausted ones are left out.
+    pub(crate) fn levels(&self, taker: Side) -> impl Iterator<Item = Level> + '_ {
+        let best = self.best(taker);
+        let taken = match taker {
+            Side::Buy => &self.taken[0],
+            Side::Sell => &self.taken[1],
+        };
+        taken.iter().enumerate().filter_map(move |(index, &taken)| {
+            let distance = i64::try_from(index).ok()? * self.gap;
+            let price = match taker {
+                Side::Buy => best + distance,
+                Side::Sell => best - distance,
+            };
+            let size = self.full_size(taker, index) - taken;
+            (price > 0 && size > 0).then_some(Level { index, price, size })
+        })
+    }
+
+    /// Takes `steps` out of a level until the next price step refills it.
+    pub(crate) fn take(&mut self, taker: Side, index: usize, steps: i64) {
+        let taken = match taker {
+            Side::Buy => &mut self.taken[0],
+            Side::Sell => &mut self.taken[1],
+        };
+        if let Some(slot) = taken.get_mut(index) {
+            *slot += steps;
+            self.touched = true;
+        }
+    }
+
+    /// A number that grows with every price step, for `lastUpdateId`.
+    pub(crate) fn update_id(&self) -> u64 {
+        self.step
+    }
+
+    fn refill(&mut self) {
+        if self.touched {
+            self.taken = [[0; LEVELS]; 2];
+            self.touched = false;
+        }
+    }
+
+    fn full_size(&self, taker: Side, index: usize) -> i64 {
+        let salt = 1_000 + 2 * index as u64 + u64::from(taker == Side::Buy);
+        // Between 50 % and 150 % of the typical size, which grows by half per level.
+        let percent = 50 + i64::try_from(hash(self.key, self.step, salt) % 101).unwrap_or(0);
+        let growth = 2 + i64::try_from(index).unwrap_or(0);
+        (self.level_steps.saturating_mul(growth) / 2).saturating_mul(percent).max(100) / 100
+    }
+}
+
+/// Deviation from the start price in parts per billion.
+fn noise(key: u64, step: u64) -> i64 {
+    let mut sum = 0_i64;
+    for octave in 0..OCTAVES {
+        let period = 1_u64 << (2 * octave);
+        let cell = step / period;
+        let part = i64::try_from(step % period).unwrap_or(0);
+        let whole = i64::try_from(period).unwrap_or(1);
+        let a = lattice(key, octave, cell);
+        let b = lattice(key, octave, cell + 1);
+        let value = (a * (whole - part) + b * part) / whole;
+        sum += value * (FINEST_PPB << octave) / 1_000;
+    }
+    sum
+}
+
+/// A hashed value between -1000 and 1000.
+fn lattice(key: u64, octave: u32, cell: u64) -> i64 {
+    i64::try_from(hash(key, cell, u64::from(octave)) % 2_001).unwrap_or(0) - 1_000
+}
+
+fn hash(key: u64, a: u64, b: u64) -> u64 {
+    mix(mix(key ^ a.wrapping_mul(0x9E37_79B9_7F4A_7C15)) ^ b)
+}
+
+/// The finalizer of SplitMix64.
+fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::listing::instruments;
+
+    fn feed(seed: u64) -> Feed {
+        Feed::new(seed, &instruments()[0], false)
+    }
+
+    #[test]
+    fn a_price_depends_on_seed_and_time_only() {
+        let (mut a, mut b) = (feed(7), feed(7));
+        for step in 0..500 {
+            a.move_to(step);
+        }
+        b.move_to(499);
+        assert_eq!((a.mid, a.half_spread), (b.mid, b.half_spread));
+        let mut c = feed(8);
+        c.move_to(499);
+        assert_ne!(a.mid, c.mid);
+    }
+
+    #[test]
+    fn the_walk_moves_but_stays_near_its_start() {
+        let mut f = feed(1);
+        let mut distinct = std::collections::BTreeSet::new();
+        for step in (0..2_000_000_u64).step_by(997) {
+            f.move_to(step);
+            distinct.insert(f.mid);
+            let off = (f.mid - f.start_ticks).abs();
+            assert!(off * 100 <= f.start_ticks * 3, "{} from {}", f.mid, f.start_ticks);
+        }
+        assert!(distinct.len() > 1_000);
+    }
+
+    #[test]
+    fn neighbouring_steps_differ_by_less_than_a_tenth_of_a_percent() {
+        let mut f = feed(3);
+        let mut last = f.mid;
+        for step in 1..5_000 {
+            f.move_to(step);
+            assert!((f.mid - last).abs() * 1_000 < f.start_ticks);
+            last = f.mid;
+        }
+    }
+
+    #[test]
+    fn taking_from_a_level_lasts_until_the_next_step() {
+        let mut f = feed(1);
+        let first = f.levels(Side::Buy).next().expect("level");
+        f.take(Side::Buy, first.index, first.size);
+        let next = f.levels(Side::Buy).next().expect("level");
+        assert!(next.price > first.price);
+        f.move_to(1);
+        assert_eq!(f.levels(Side::Buy).next().expect("level").index, 0);
+        assert_eq!(f.levels(Side::Buy).count(), LEVELS);
+    }
+
+    #[test]
+    fn bids_lie_below_asks() {
+        let f = feed(1);
+        assert!(f.best(Side::Sell) < f.best(Side::Buy));
+        let bids: Vec<_> = f.levels(Side::Sell).map(|l| l.price).collect();
+        assert!(bids.windows(2).all(|w| w[0] > w[1]));
+    }
+}

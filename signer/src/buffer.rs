@@ -58,7 +58,7 @@ pub struct RequestBuf {
     body: Span,
     payload: Span,
     signature: Span,
-    headers: ArrayVec<(&'static str, Span), MAX_HEADERS>,
+    headers: ArrayVec<(&'static str, HeaderValue), MAX_HEADERS>,
 }
 
 impl RequestBuf {
@@ -169,7 +169,13 @@ impl RequestBuf {
     #[inline]
     pub fn header(&mut self, name: &'static str, span: Span) {
         // The bound is the dialects' own; every venue's tests would show a header missing.
-        let _ = self.headers.try_push((name, span));
+        let _ = self.headers.try_push((name, HeaderValue::Written(span)));
+    }
+
+    /// Adds a header whose value never changes. Beyond eight headers the call is without effect.
+    #[inline]
+    pub fn constant_header(&mut self, name: &'static str, value: &'static str) {
+        let _ = self.headers.try_push((name, HeaderValue::Constant(value)));
     }
 
     /// The finished request.
@@ -194,6 +200,12 @@ pub struct Position(usize);
 pub struct Span {
     start: usize,
     end: usize,
+}
+
+#[derive(Clone, Copy)]
+enum HeaderValue {
+    Constant(&'static str),
+    Written(Span),
 }
 
 /// A signed request, borrowed from the buffer it was built in.
@@ -229,7 +241,10 @@ impl<'b> Request<'b> {
     /// The headers, as (name, value).
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'b str)> + use<'b> {
         let buf = self.buf;
-        buf.headers.iter().map(move |(name, span)| (*name, buf.text(*span)))
+        buf.headers.iter().map(move |(name, value)| match value {
+            HeaderValue::Constant(text) => (*name, *text),
+            HeaderValue::Written(span) => (*name, buf.text(*span)),
+        })
     }
 
     /// The bytes the signature covers; empty for an unsigned request.

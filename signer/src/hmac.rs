@@ -113,7 +113,10 @@ mod tests {
     #[test]
     fn debug_shows_no_key_material() {
         let key = HmacKey::new(b"very-secret");
-        assert_eq!(format!("{key:?} {:?}", key.begin()), "HmacKey([redacted]) HmacState([redacted])");
+        assert_eq!(
+            format!("{key:?} {:?}", key.begin()),
+            "HmacKey([redacted]) HmacState([redacted])"
+        );
     }
 
     fn const_hex_decode(text: &str) -> [u8; 32] {

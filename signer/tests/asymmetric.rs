@@ -1,7 +1,7 @@
 //! Ed25519 and RSA signatures against vectors made with other implementations.
 #![cfg(all(feature = "ed25519", feature = "rsa"))]
 
-use hoox_signer::{Credentials, Encoding, Ed25519Key, KeyError, SigningKey};
+use hoox_signer::{Credentials, Ed25519Key, Encoding, KeyError, SigningKey};
 
 // PKCS#8 of the seed 00 01 02 … 1f, the throwaway key of the Binance signing vectors.
 const ED25519: &str = "-----BEGIN PRIVATE KEY-----

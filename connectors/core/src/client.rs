@@ -181,7 +181,11 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
     pub async fn positions(&self, symbol: Option<Symbol>) -> Result<Vec<Position>, Error> {
         let op = Operation::Positions { symbol };
         match self.call(&op).await? {
-            Reply::Positions(positions) => Ok(positions),
+            // Some venues answer for the whole account whatever is asked.
+            Reply::Positions(mut positions) => {
+                positions.retain(|position| symbol.is_none_or(|symbol| symbol == position.symbol));
+                Ok(positions)
+            }
             _ => Err(mismatch(&op)),
         }
     }
@@ -327,18 +331,15 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         if matches!(throttle.kind, ThrottleKind::Overloaded | ThrottleKind::Maintenance) {
             return;
         }
-        let wait = match throttle.retry_after {
-            Duration::ZERO => self.config.default_backoff,
-            wait => wait,
-        };
+        let wait = throttle.wait(self.venue_now(), self.config.default_backoff);
         self.held_until.fetch_max(self.clock.now().after(wait).as_millis(), Ordering::Relaxed);
     }
 
     fn held(&self) -> Option<Throttle> {
         let until = Timestamp::from_millis(self.held_until.load(Ordering::Relaxed));
-        let retry_after = until.since(self.clock.now());
-        let kind = ThrottleKind::RequestRate;
-        (!retry_after.is_zero()).then_some(Throttle { kind, retry_after })
+        let wait = until.since(self.clock.now());
+        let throttle = Throttle::new(ThrottleKind::RequestRate);
+        (!wait.is_zero()).then_some(Throttle { retry_after: Some(wait), ..throttle })
     }
 
     fn buffers(&self) -> std::sync::MutexGuard<'_, Vec<RequestBuf>> {

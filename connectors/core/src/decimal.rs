@@ -64,8 +64,11 @@ pub fn write_decimal(out: &mut String, value: Decimal) {
     let scale = value.scale() as usize;
     if scale == 0 {
         out.push_str(digits);
-    } else if let Some((whole, fraction)) =
-        digits.len().checked_sub(scale).filter(|at| *at > 0).and_then(|at| digits.split_at_checked(at))
+    } else if let Some((whole, fraction)) = digits
+        .len()
+        .checked_sub(scale)
+        .filter(|at| *at > 0)
+        .and_then(|at| digits.split_at_checked(at))
     {
         out.push_str(whole);
         out.push('.');
@@ -126,7 +129,9 @@ mod tests {
         for text in ["1e29", "1e-29", "1e400", "8e28", "79228162514264337593543950336"] {
             assert_eq!(parse_decimal(text), Err(DecimalError::Precision), "{text}");
         }
-        for text in ["", "-", ".", ".5", "1_000", "NaN", "Infinity", "1e", "e5", "0x10", "1 ", "1,0"] {
+        for text in
+            ["", "-", ".", ".5", "1_000", "NaN", "Infinity", "1e", "e5", "0x10", "1 ", "1,0"]
+        {
             assert_eq!(parse_decimal(text), Err(DecimalError::Syntax), "{text}");
         }
     }
@@ -139,8 +144,19 @@ mod tests {
 
     #[test]
     fn writing_agrees_with_display() {
-        for text in ["0", "1", "-1", "0.1", "0.001", "-0.001", "10.50", "79228162514264337593543950335",
-            "0.0000000000000000000000000001", "18446744073709551616.5", "43210.9"] {
+        for text in [
+            "0",
+            "1",
+            "-1",
+            "0.1",
+            "0.001",
+            "-0.001",
+            "10.50",
+            "79228162514264337593543950335",
+            "0.0000000000000000000000000001",
+            "18446744073709551616.5",
+            "43210.9",
+        ] {
             let value = parse_decimal(text).unwrap();
             let mut written = String::new();
             write_decimal(&mut written, value);

@@ -10,11 +10,10 @@
 use core::fmt;
 use core::time::Duration;
 
-use arrayvec::ArrayString;
 use hoox_signer::KeyError;
 use thiserror::Error;
 
-use crate::{FilterError, OperationKind, TransportError, Venue};
+use crate::{FilterError, OperationKind, Timestamp, TransportError, Venue};
 
 /// The longest part of a venue's message that is kept, in bytes.
 const MESSAGE_MAX: usize = 160;
@@ -133,7 +132,7 @@ pub struct Rejection {
     /// The venue's own code; the HTTP status where it sent none.
     pub code: i64,
     /// The beginning of the venue's own words.
-    pub message: ArrayString<MESSAGE_MAX>,
+    pub message: Box<str>,
 }
 
 impl Rejection {
@@ -145,7 +144,7 @@ impl Rejection {
 
 impl fmt::Debug for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rejection({:?}, {}, {:?})", self.reason, self.code, self.message.as_str())
+        write!(f, "Rejection({:?}, {}, {:?})", self.reason, self.code, self.message)
     }
 }
 
@@ -167,12 +166,31 @@ pub enum ThrottleKind {
 
 /// Turned away, and certainly not executed. The order does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("throttled ({kind:?}), retry after {} ms", retry_after.as_millis())]
+#[error("throttled ({kind:?})")]
 pub struct Throttle {
     /// Why.
     pub kind: ThrottleKind,
-    /// How long to wait before the next request.
-    pub retry_after: Duration,
+    /// How long to wait before the next request, if the venue says.
+    pub retry_after: Option<Duration>,
+    /// Until when to wait, by the venue's clock, if the venue says.
+    pub until: Option<Timestamp>,
+}
+
+impl Throttle {
+    /// A throttle for which the venue names no wait.
+    pub const fn new(kind: ThrottleKind) -> Self {
+        Self { kind, retry_after: None, until: None }
+    }
+
+    /// How long to wait from `now`, which is by the venue's clock: the longer of what the venue says
+    /// in either way, or `default` if it says nothing.
+    pub fn wait(&self, now: Timestamp, default: Duration) -> Duration {
+        match (self.retry_after, self.until.map(|until| until.since(now))) {
+            (Some(after), Some(until)) => after.max(until),
+            (Some(wait), None) | (None, Some(wait)) => wait,
+            (None, None) => default,
+        }
+    }
 }
 
 /// Why an outcome is not known.
@@ -190,7 +208,7 @@ pub enum UnknownCause {
         /// The venue's code; 0 where it sent none.
         code: i64,
         /// The beginning of its words.
-        message: ArrayString<MESSAGE_MAX>,
+        message: Box<str>,
     },
     /// The reply cannot be read.
     #[error(transparent)]
@@ -304,11 +322,9 @@ impl From<Refused> for Error {
     }
 }
 
-fn clip(message: &str) -> ArrayString<MESSAGE_MAX> {
+fn clip(message: &str) -> Box<str> {
     let end = (0..=message.len().min(MESSAGE_MAX)).rev().find(|at| message.is_char_boundary(*at));
-    let mut clipped = ArrayString::new();
-    let _ = clipped.try_push_str(message.get(..end.unwrap_or(0)).unwrap_or(""));
-    clipped
+    message.get(..end.unwrap_or(0)).unwrap_or("").into()
 }
 
 #[cfg(test)]
@@ -319,6 +335,6 @@ mod tests {
     fn long_messages_are_clipped_at_a_character() {
         let message = format!("{}é and more", "x".repeat(MESSAGE_MAX - 1));
         let rejection = Rejection::new(RejectReason::Other, -1, &message);
-        assert_eq!(rejection.message.as_str(), "x".repeat(MESSAGE_MAX - 1));
+        assert_eq!(&*rejection.message, "x".repeat(MESSAGE_MAX - 1));
     }
 }

@@ -2,6 +2,8 @@
 //! field.
 
 use core::fmt;
+use core::marker::PhantomData;
+use core::str::FromStr;
 
 use rust_decimal::Decimal;
 use serde::de::{DeserializeOwned, Error as _};
@@ -50,6 +52,36 @@ impl<'de> Deserialize<'de> for Integer {
         let text = raw_text(deserializer)?;
         text.parse().map(Self).map_err(|_| D::Error::custom("not a whole number"))
     }
+}
+
+/// Reads a text as `T`, and anything that is not one (another tool's client order id, `""`, `null`)
+/// as `None`: a value nobody relies on must not make a reply unreadable.
+///
+/// # Errors
+/// Only those of the JSON itself.
+pub fn lenient<'de, D: Deserializer<'de>, T: FromStr>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct Visitor<T>(PhantomData<T>);
+    impl<'de, T: FromStr> serde::de::Visitor<'de> for Visitor<T> {
+        type Value = Option<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text, a whole number or null")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Option<T>, E> {
+            Ok(text.parse().ok())
+        }
+        fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Option<T>, E> {
+            self.visit_str(itoa::Buffer::new().format(value))
+        }
+        fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Option<T>, E> {
+            self.visit_str(itoa::Buffer::new().format(value))
+        }
+        fn visit_unit<E: serde::de::Error>(self) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+    }
+    deserializer.deserialize_any(Visitor(PhantomData))
 }
 
 /// Reads `body` as `T`.
@@ -137,7 +169,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_text() {
-        let rows = rows(r#"[{"price":0.1},{"price":"0.10"},{"price":3.4103e-06,"stop":""}]"#).unwrap();
+        let rows =
+            rows(r#"[{"price":0.1},{"price":"0.10"},{"price":3.4103e-06,"stop":""}]"#).unwrap();
         let prices: Vec<_> = rows.iter().map(|row| row.price.0.to_string()).collect();
         assert_eq!(prices, ["0.1", "0.10", "0.0000034103"]);
         assert_eq!(rows[2].stop, MaybeNumber(None));

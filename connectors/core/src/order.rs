@@ -290,8 +290,8 @@ impl NewOrder {
     /// Sets how long a limit or trigger-limit order stands; without effect on other kinds.
     #[must_use]
     pub const fn time_in_force(mut self, value: TimeInForce) -> Self {
-        if let OrderKind::Limit { time_in_force, .. } | OrderKind::TriggerLimit { time_in_force, .. } =
-            &mut self.kind
+        if let OrderKind::Limit { time_in_force, .. }
+        | OrderKind::TriggerLimit { time_in_force, .. } = &mut self.kind
         {
             *time_in_force = value;
         }
@@ -310,6 +310,19 @@ impl NewOrder {
     pub const fn reduce_only(mut self) -> Self {
         self.reduce_only = true;
         self
+    }
+
+    /// The position the order belongs to in hedge mode: the one named, or else the one its side
+    /// opens (or, reduce-only, closes). `None` in one-way mode.
+    pub const fn hedge_side(&self) -> Option<PositionSide> {
+        match (self.position_mode, self.position_side) {
+            (Some(PositionMode::OneWay), _) | (None, None) => None,
+            (_, Some(side)) => Some(side),
+            (Some(PositionMode::Hedge), None) => Some(match (self.side, self.reduce_only) {
+                (Side::Buy, false) | (Side::Sell, true) => PositionSide::Long,
+                (Side::Sell, false) | (Side::Buy, true) => PositionSide::Short,
+            }),
+        }
     }
 
     /// Names the position the order belongs to, in hedge mode.

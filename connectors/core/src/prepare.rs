@@ -177,9 +177,7 @@ impl Instrument {
                 let up = match rounding {
                     _ if rest.is_zero() => false,
                     PriceRounding::Passive => side == Side::Sell,
-                    PriceRounding::Nearest => {
-                        rest.checked_add(rest).ok_or_else(precision)? >= tick
-                    }
+                    PriceRounding::Nearest => rest.checked_add(rest).ok_or_else(precision)? >= tick,
                 };
                 let down = price.checked_sub(rest).ok_or_else(precision)?;
                 let rounded = if up { down.checked_add(tick).ok_or_else(precision)? } else { down };
@@ -254,8 +252,8 @@ impl Instrument {
         reduce_only: bool,
     ) -> Result<(), FilterError> {
         let rule = &self.notional;
-        let min_applies = !(market && rule.market_exempt_from_min
-            || reduce_only && rule.reduce_only_exempt);
+        let min_applies =
+            !(market && rule.market_exempt_from_min || reduce_only && rule.reduce_only_exempt);
         match (rule.min, rule.max) {
             (Some(min), _) if min_applies && value < min => {
                 Err(self.broken(Filter::MinNotional, value.normalize(), min))
@@ -340,7 +338,9 @@ fn positive_values(order: &NewOrder) -> Result<(), FilterError> {
     let kind = &order.kind;
     let (size, trigger, rate) = match kind {
         OrderKind::Market { size: Size::Quote(amount) } => (Some(*amount), None, None),
-        OrderKind::TriggerMarket { quantity, trigger } => (Some(*quantity), Some(trigger.price), None),
+        OrderKind::TriggerMarket { quantity, trigger } => {
+            (Some(*quantity), Some(trigger.price), None)
+        }
         OrderKind::TriggerLimit { quantity, trigger, .. } => {
             (Some(*quantity), Some(trigger.price), None)
         }

@@ -41,11 +41,7 @@ impl ReqwestTransport {
 }
 
 impl Transport for ReqwestTransport {
-    async fn send(
-        &self,
-        base_url: &str,
-        request: Request<'_>,
-    ) -> Result<Response, TransportError> {
+    async fn send(&self, base_url: &str, request: Request<'_>) -> Result<Response, TransportError> {
         let method = match request.method() {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,

@@ -40,7 +40,10 @@ impl FromStr for Venue {
 
     /// Reads a name in any case.
     fn from_str(name: &str) -> Result<Self, UnknownName> {
-        Self::ALL.into_iter().find(|venue| venue.as_str().eq_ignore_ascii_case(name)).ok_or(UnknownName)
+        Self::ALL
+            .into_iter()
+            .find(|venue| venue.as_str().eq_ignore_ascii_case(name))
+            .ok_or(UnknownName)
     }
 }
 

@@ -19,6 +19,7 @@ mod types;
 
 pub(crate) use account::{Account, Margin};
 pub(crate) use algo::{Algo, AlgoKind, AlgoStatus, NewAlgo};
+pub(crate) use linear::Amendment;
 pub(crate) use instrument::{Bracket, Instrument};
 pub(crate) use order::{NewOrder, Order, Trade};
 pub(crate) use price::Feed;

@@ -177,6 +177,7 @@ pub(crate) enum Reject {
     PositionLimitAtLeverage,
     LeverageOutOfRange,
     LeverageReduction,
+    LeverageMargin,
     NoChange,
     BlockedByOrders,
     BlockedByPositions,

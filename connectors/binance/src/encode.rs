@@ -1,0 +1,470 @@
+//! Neutral operations to signed requests.
+//!
+//! Reads and cancels carry their parameters in the query, everything else in a form body. Parameters
+//! whose order is free go constant first, the signature last (spot rest-api.md, "Endpoint security").
+
+use hoox_connector::{
+    Amendment, ClientOrderId, Decimal, EncodeError, MarginMode, Market, Method, NewOrder,
+    Operation, OrderClass, OrderKind, OrderRef, PositionMode, PositionSide, RequestBuf, Side, Size,
+    Symbol, TimeInForce, Timestamp, TriggerKind, Venue, write_decimal, write_encoded,
+};
+use hoox_signer::{Encoding, Position};
+
+use crate::Binance;
+
+pub(crate) fn encode(
+    binance: &Binance,
+    op: &Operation<'_>,
+    at: Timestamp,
+    buf: &mut RequestBuf,
+) -> Result<(), EncodeError> {
+    use Market::{Linear, Spot};
+    let market = binance.market;
+    if !crate::limits::capabilities(market).supports(op.kind()) {
+        return Err(unsupported(op.kind().as_str()));
+    }
+    let mut writer = Writer { binance, buf, at };
+    match op {
+        Operation::Place(order) => writer.place(order.order()),
+        Operation::Amend(amendment) => writer.amend(amendment),
+        Operation::Cancel { symbol, order, class } => {
+            let params = writer.begin(Method::Delete, order_path(market, *class));
+            writer.order_ref(symbol, order, *class);
+            writer.sign(params, Place::Query)
+        }
+        Operation::CancelAll { symbol, class } => {
+            let path = match (market, class) {
+                (Spot, _) => "/api/v3/openOrders",
+                (Linear, OrderClass::Plain) => "/fapi/v1/allOpenOrders",
+                (Linear, OrderClass::Conditional) => "/fapi/v1/algoOpenOrders",
+                _ => return Err(unsupported("this market")),
+            };
+            let params = writer.begin(Method::Delete, path);
+            let symbol = symbol.as_ref().ok_or(EncodeError::Missing("symbol"))?;
+            writer.text("symbol=", symbol.as_str());
+            writer.sign(params, Place::Query)
+        }
+        Operation::Order { symbol, order, class } => {
+            let params = writer.begin(Method::Get, order_path(market, *class));
+            writer.order_ref(symbol, order, *class);
+            writer.sign(params, Place::Query)
+        }
+        Operation::OpenOrders { symbol, class } => {
+            let path = match (market, class) {
+                (Spot, _) => "/api/v3/openOrders",
+                (Linear, OrderClass::Plain) => "/fapi/v1/openOrders",
+                (Linear, OrderClass::Conditional) => "/fapi/v1/openAlgoOrders",
+                _ => return Err(unsupported("this market")),
+            };
+            let params = writer.begin(Method::Get, path);
+            writer.symbol(symbol.as_ref());
+            writer.sign(params, Place::Query)
+        }
+        Operation::OrderHistory { symbol, since, limit } => {
+            let params =
+                writer.begin(Method::Get, pick(market, "/api/v3/allOrders", "/fapi/v1/allOrders"));
+            writer.text("symbol=", symbol.as_str());
+            writer.since_and_limit(*since, *limit);
+            writer.sign(params, Place::Query)
+        }
+        Operation::Fills { symbol, order, since, limit } => {
+            let params =
+                writer.begin(Method::Get, pick(market, "/api/v3/myTrades", "/fapi/v1/userTrades"));
+            writer.text("symbol=", symbol.as_str());
+            if let Some(order) = order {
+                writer.text("&orderId=", order.as_str());
+            }
+            writer.since_and_limit(*since, *limit);
+            writer.sign(params, Place::Query)
+        }
+        // Answers for the whole account in one weight, so the symbol is left to the caller.
+        Operation::Positions { .. } => {
+            let params = writer.begin(Method::Get, "/fapi/v3/positionRisk");
+            writer.sign(params, Place::Query)
+        }
+        Operation::Balances => {
+            let params =
+                writer.begin(Method::Get, pick(market, "/api/v3/account", "/fapi/v3/account"));
+            writer.sign(params, Place::Query)
+        }
+        Operation::SetLeverage { symbol, leverage, .. } => {
+            let params = writer.begin(Method::Post, "/fapi/v1/leverage");
+            writer.text("symbol=", symbol.as_str());
+            writer.number("&leverage=", u64::from(*leverage));
+            writer.sign(params, Place::Body)
+        }
+        Operation::SetMarginMode { symbol, mode } => {
+            let params = writer.begin(Method::Post, "/fapi/v1/marginType");
+            writer.text("symbol=", symbol.as_str());
+            writer.raw(match mode {
+                MarginMode::Isolated => "&marginType=ISOLATED",
+                MarginMode::Cross => "&marginType=CROSSED",
+            });
+            writer.sign(params, Place::Body)
+        }
+        Operation::SetPositionMode { mode, .. } => {
+            let params = writer.begin(Method::Post, "/fapi/v1/positionSide/dual");
+            writer.raw(match mode {
+                PositionMode::Hedge => "dualSidePosition=true",
+                PositionMode::OneWay => "dualSidePosition=false",
+            });
+            writer.sign(params, Place::Body)
+        }
+        Operation::Instruments { symbol } => {
+            let path = pick(market, "/api/v3/exchangeInfo", "/fapi/v1/exchangeInfo");
+            // The futures list knows no symbol filter.
+            writer.public(path, symbol.as_ref().filter(|_| market == Spot))
+        }
+        Operation::Ticker { symbol } => {
+            // Only the premium index tells the mark price; the last price has a path of its own.
+            let path = pick(market, "/api/v3/ticker/price", "/fapi/v1/premiumIndex");
+            writer.public(path, Some(symbol))
+        }
+        Operation::BookTop { symbol } => {
+            let path = pick(market, "/api/v3/ticker/bookTicker", "/fapi/v1/ticker/bookTicker");
+            writer.public(path, Some(symbol))
+        }
+        Operation::FundingRate { symbol } => writer.public("/fapi/v1/premiumIndex", Some(symbol)),
+        Operation::ServerTime => writer.public(pick(market, "/api/v3/time", "/fapi/v1/time"), None),
+        _ => Err(unsupported(op.kind().as_str())),
+    }
+}
+
+/// Where the parameters go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Query,
+    Body,
+}
+
+struct Writer<'a> {
+    binance: &'a Binance,
+    buf: &'a mut RequestBuf,
+    at: Timestamp,
+}
+
+impl Writer<'_> {
+    fn place(&mut self, order: &NewOrder) -> Result<(), EncodeError> {
+        if order.attached.take_profit.is_some() || order.attached.stop_loss.is_some() {
+            return Err(unsupported("attached take-profit and stop-loss"));
+        }
+        match self.binance.market {
+            Market::Spot => self.place_spot(order),
+            _ if order.kind.is_conditional() => self.place_algo(order),
+            _ => self.place_linear(order),
+        }
+    }
+
+    /// spot rest-api.md, "New order". Ends with the fills, so that fees need no second request.
+    fn place_spot(&mut self, order: &NewOrder) -> Result<(), EncodeError> {
+        if order.reduce_only {
+            return Err(unsupported("reduce-only on spot"));
+        }
+        let params = self.begin(Method::Post, "/api/v3/order");
+        self.head(order);
+        match &order.kind {
+            OrderKind::Market { size } => {
+                self.raw("&type=MARKET&newOrderRespType=FULL");
+                match size {
+                    Size::Base(quantity) => self.decimal("&quantity=", *quantity),
+                    Size::Quote(amount) => self.decimal("&quoteOrderQty=", *amount),
+                }
+            }
+            OrderKind::Limit { quantity, price, time_in_force } => {
+                self.raw(match time_in_force {
+                    TimeInForce::GoodTillCancel => "&type=LIMIT&timeInForce=GTC",
+                    TimeInForce::ImmediateOrCancel => "&type=LIMIT&timeInForce=IOC",
+                    TimeInForce::FillOrKill => "&type=LIMIT&timeInForce=FOK",
+                    TimeInForce::PostOnly => "&type=LIMIT_MAKER",
+                });
+                self.raw("&newOrderRespType=FULL");
+                self.decimal("&quantity=", *quantity);
+                self.decimal("&price=", *price);
+            }
+            OrderKind::TriggerMarket { quantity, trigger } => {
+                self.raw(match trigger.kind {
+                    TriggerKind::Stop => "&type=STOP_LOSS&newOrderRespType=RESULT",
+                    TriggerKind::TakeProfit => "&type=TAKE_PROFIT&newOrderRespType=RESULT",
+                });
+                self.decimal("&quantity=", *quantity);
+                self.decimal("&stopPrice=", trigger.price);
+            }
+            OrderKind::TriggerLimit { quantity, trigger, price, time_in_force } => {
+                self.raw(match trigger.kind {
+                    TriggerKind::Stop => "&type=STOP_LOSS_LIMIT&newOrderRespType=RESULT",
+                    TriggerKind::TakeProfit => "&type=TAKE_PROFIT_LIMIT&newOrderRespType=RESULT",
+                });
+                self.raw(match time_in_force {
+                    TimeInForce::GoodTillCancel => "&timeInForce=GTC",
+                    TimeInForce::ImmediateOrCancel => "&timeInForce=IOC",
+                    TimeInForce::FillOrKill => "&timeInForce=FOK",
+                    TimeInForce::PostOnly => return Err(unsupported("post-only stop on spot")),
+                });
+                self.decimal("&quantity=", *quantity);
+                self.decimal("&price=", *price);
+                self.decimal("&stopPrice=", trigger.price);
+            }
+            OrderKind::TrailingStop { quantity, callback_rate, activate_price } => {
+                self.raw("&type=STOP_LOSS&newOrderRespType=RESULT");
+                self.decimal("&quantity=", *quantity);
+                if let Some(price) = activate_price {
+                    self.decimal("&stopPrice=", *price);
+                }
+                self.decimal("&trailingDelta=", basis_points(*callback_rate)?);
+            }
+            _ => return Err(unsupported("this kind of order")),
+        }
+        if let Some(id) = &order.client_order_id {
+            self.client_id("&newClientOrderId=", id)?;
+        }
+        self.sign(params, Place::Body)
+    }
+
+    /// linear, "New Order": only LIMIT and MARKET are taken here since December 2025.
+    fn place_linear(&mut self, order: &NewOrder) -> Result<(), EncodeError> {
+        let params = self.begin(Method::Post, "/fapi/v1/order");
+        self.head(order);
+        match &order.kind {
+            OrderKind::Market { size: Size::Base(quantity) } => {
+                self.raw("&type=MARKET&newOrderRespType=RESULT");
+                self.position(order);
+                self.decimal("&quantity=", *quantity);
+            }
+            OrderKind::Limit { quantity, price, time_in_force } => {
+                self.raw("&type=LIMIT&timeInForce=");
+                self.raw(linear_time_in_force(*time_in_force));
+                self.raw("&newOrderRespType=RESULT");
+                self.position(order);
+                self.decimal("&quantity=", *quantity);
+                self.decimal("&price=", *price);
+            }
+            _ => return Err(unsupported("market orders by quote amount on futures")),
+        }
+        if let Some(id) = &order.client_order_id {
+            self.client_id("&newClientOrderId=", id)?;
+        }
+        self.sign(params, Place::Body)
+    }
+
+    /// linear, "New Algo Order": the home of conditional orders.
+    fn place_algo(&mut self, order: &NewOrder) -> Result<(), EncodeError> {
+        let params = self.begin(Method::Post, "/fapi/v1/algoOrder");
+        self.head(order);
+        self.raw("&algoType=CONDITIONAL");
+        self.position(order);
+        match &order.kind {
+            OrderKind::TriggerMarket { quantity, trigger } => {
+                self.raw(match trigger.kind {
+                    TriggerKind::Stop => "&type=STOP_MARKET",
+                    TriggerKind::TakeProfit => "&type=TAKE_PROFIT_MARKET",
+                });
+                self.decimal("&quantity=", *quantity);
+                self.decimal("&triggerPrice=", trigger.price);
+            }
+            OrderKind::TriggerLimit { quantity, trigger, price, time_in_force } => {
+                self.raw(match trigger.kind {
+                    TriggerKind::Stop => "&type=STOP&timeInForce=",
+                    TriggerKind::TakeProfit => "&type=TAKE_PROFIT&timeInForce=",
+                });
+                self.raw(linear_time_in_force(*time_in_force));
+                self.decimal("&quantity=", *quantity);
+                self.decimal("&price=", *price);
+                self.decimal("&triggerPrice=", trigger.price);
+            }
+            OrderKind::TrailingStop { quantity, callback_rate, activate_price } => {
+                self.raw("&type=TRAILING_STOP_MARKET");
+                self.decimal("&quantity=", *quantity);
+                self.decimal("&callbackRate=", *callback_rate);
+                if let Some(price) = activate_price {
+                    self.decimal("&activatePrice=", *price);
+                }
+            }
+            _ => return Err(unsupported("this kind of order")),
+        }
+        if let Some(id) = &order.client_order_id {
+            self.client_id("&clientAlgoId=", id)?;
+        }
+        self.sign(params, Place::Body)
+    }
+
+    /// linear, "Modify Order": limit orders only, quantity and price both required.
+    fn amend(&mut self, amendment: &Amendment) -> Result<(), EncodeError> {
+        let quantity = amendment.quantity.ok_or(EncodeError::Missing("quantity"))?;
+        let price = amendment.price.ok_or(EncodeError::Missing("price"))?;
+        let params = self.begin(Method::Put, "/fapi/v1/order");
+        self.order_ref(&amendment.symbol, &amendment.order, OrderClass::Plain);
+        self.raw(match amendment.side {
+            Side::Buy => "&side=BUY",
+            Side::Sell => "&side=SELL",
+        });
+        self.decimal("&quantity=", quantity);
+        self.decimal("&price=", price);
+        self.sign(params, Place::Body)
+    }
+
+    fn public(&mut self, path: &'static str, symbol: Option<&Symbol>) -> Result<(), EncodeError> {
+        let query = self.begin(Method::Get, path);
+        self.symbol(symbol);
+        let query = self.buf.since(query);
+        self.buf.set_query(query);
+        Ok(())
+    }
+
+    /// Starts a request; the parameters begin where it returns.
+    #[inline]
+    fn begin(&mut self, method: Method, path: &'static str) -> Position {
+        self.buf.begin(method);
+        let path = self.buf.push(path);
+        self.buf.set_path(path);
+        self.buf.position()
+    }
+
+    fn head(&mut self, order: &NewOrder) {
+        self.text("symbol=", order.symbol.as_str());
+        self.raw(match order.side {
+            Side::Buy => "&side=BUY",
+            Side::Sell => "&side=SELL",
+        });
+    }
+
+    /// In hedge mode the position side says what reduces, and reduceOnly may not be sent (linear,
+    /// "New Order").
+    fn position(&mut self, order: &NewOrder) {
+        match order.hedge_side() {
+            Some(PositionSide::Long) => self.raw("&positionSide=LONG"),
+            Some(PositionSide::Short) => self.raw("&positionSide=SHORT"),
+            None if order.reduce_only => self.raw("&reduceOnly=true"),
+            None => {}
+        }
+    }
+
+    fn order_ref(&mut self, symbol: &Symbol, order: &OrderRef, class: OrderClass) {
+        let algo = self.binance.market == Market::Linear && class == OrderClass::Conditional;
+        match (order, algo) {
+            // Algo orders are known by their ids alone.
+            (OrderRef::Id(id), true) => self.text("algoId=", id.as_str()),
+            (OrderRef::Client(id), true) => self.text("clientAlgoId=", id.as_str()),
+            (OrderRef::Id(id), false) => {
+                self.text("symbol=", symbol.as_str());
+                self.text("&orderId=", id.as_str());
+            }
+            (OrderRef::Client(id), false) => {
+                self.text("symbol=", symbol.as_str());
+                self.text("&origClientOrderId=", id.as_str());
+            }
+        }
+    }
+
+    fn symbol(&mut self, symbol: Option<&Symbol>) {
+        if let Some(symbol) = symbol {
+            self.text("symbol=", symbol.as_str());
+        }
+    }
+
+    fn since_and_limit(&mut self, since: Option<Timestamp>, limit: Option<u32>) {
+        if let Some(since) = since {
+            self.number("&startTime=", since.as_millis());
+        }
+        if let Some(limit) = limit {
+            self.number("&limit=", u64::from(limit));
+        }
+    }
+
+    /// linear, "New Order": `^[.A-Z:/a-z0-9_-]{1,36}$`, which spot takes too.
+    fn client_id(&mut self, name: &str, id: &ClientOrderId) -> Result<(), EncodeError> {
+        let (field, text) = ("client_order_id", id.as_str());
+        if text.len() > 36 {
+            return Err(EncodeError::Invalid { field, problem: "longer than 36 characters" });
+        }
+        if text.contains(['~', '@', '#']) {
+            return Err(EncodeError::Invalid { field, problem: "holds one of ~ @ #" });
+        }
+        self.text(name, text);
+        Ok(())
+    }
+
+    /// Timestamp, signature and the key's header.
+    #[inline]
+    fn sign(&mut self, params: Position, place: Place) -> Result<(), EncodeError> {
+        let buf = &mut *self.buf;
+        let window = self.binance.window_and_timestamp.as_str();
+        let first = buf.text(buf.since(params)).is_empty();
+        buf.push(if first { window.get(1..).unwrap_or(window) } else { window });
+        buf.push_u64(self.at.as_millis());
+        let payload = buf.since(params);
+        buf.push("&signature=");
+        buf.sign(self.binance.credentials.key(), payload, Encoding::Url)?;
+        let signed = buf.since(params);
+        match place {
+            Place::Query => buf.set_query(signed),
+            Place::Body => {
+                buf.set_body(signed);
+                buf.constant_header("Content-Type", "application/x-www-form-urlencoded");
+            }
+        }
+        let key = buf.push(self.binance.credentials.api_key());
+        buf.header("X-MBX-APIKEY", key);
+        Ok(())
+    }
+
+    #[inline]
+    fn raw(&mut self, text: &str) {
+        self.buf.push(text);
+    }
+
+    #[inline]
+    fn text(&mut self, name: &str, value: &str) {
+        let out = self.buf.text_mut();
+        out.push_str(name);
+        write_encoded(out, value);
+    }
+
+    #[inline]
+    fn decimal(&mut self, name: &str, value: Decimal) {
+        let out = self.buf.text_mut();
+        out.push_str(name);
+        write_decimal(out, value);
+    }
+
+    fn number(&mut self, name: &str, value: u64) {
+        self.buf.push(name);
+        self.buf.push_u64(value);
+    }
+}
+
+fn pick(market: Market, spot: &'static str, linear: &'static str) -> &'static str {
+    match market {
+        Market::Spot => spot,
+        _ => linear,
+    }
+}
+
+fn order_path(market: Market, class: OrderClass) -> &'static str {
+    match (market, class) {
+        (Market::Spot, _) => "/api/v3/order",
+        (_, OrderClass::Plain) => "/fapi/v1/order",
+        (_, OrderClass::Conditional) => "/fapi/v1/algoOrder",
+    }
+}
+
+const fn linear_time_in_force(value: TimeInForce) -> &'static str {
+    match value {
+        TimeInForce::GoodTillCancel => "GTC",
+        TimeInForce::ImmediateOrCancel => "IOC",
+        TimeInForce::FillOrKill => "FOK",
+        TimeInForce::PostOnly => "GTX",
+    }
+}
+
+/// Percent to the hundredths of a percent that spot's trailingDelta counts in.
+fn basis_points(percent: Decimal) -> Result<Decimal, EncodeError> {
+    let points = percent.checked_mul(Decimal::ONE_HUNDRED).map(|points| points.normalize());
+    points.filter(|points| points.is_integer()).ok_or(EncodeError::Invalid {
+        field: "callback_rate",
+        problem: "not a whole number of basis points",
+    })
+}
+
+const fn unsupported(operation: &'static str) -> EncodeError {
+    EncodeError::NotSupported { venue: Venue::Binance, operation }
+}

@@ -1,0 +1,207 @@
+//! Spot: checks, settlement and stop orders.
+
+use rust_decimal::Decimal;
+
+use super::account::{Account, MONEY_DECIMALS};
+use super::instrument::Instrument;
+use super::matching::{Checked, Plan, Want};
+use super::order::NewOrder;
+use super::types::{Filter, OrderKind, Reject, Side, Status, TimeInForce};
+use super::{Engine, filters};
+
+impl Engine {
+    pub(super) fn check_spot(&self, new: &NewOrder<'_>, i: &Instrument) -> Result<Checked, Reject> {
+        let last = self.last_price(new.instrument);
+        let as_market = !new.kind.has_price();
+        let account = self.account(new.account)?;
+        if new.kind.has_price() {
+            filters::price(i, "price", new.price, Some((new.side, last)))?;
+        }
+        if new.kind.is_conditional() {
+            filters::price(i, "stopPrice", new.stop_price, None)?;
+        }
+        let by_quote = !new.quote_quantity.is_zero();
+        let plan = if by_quote {
+            filters::precision("quoteOrderQty", new.quote_quantity, i.price_precision)?;
+            self.plan(new.instrument, new.side, None, Want::Quote(new.quote_quantity))
+        } else {
+            filters::quantity(i, new.quantity, as_market)?;
+            self.plan_now(new, i)
+        };
+        let quantity = if by_quote { i.quantity(plan.steps) } else { new.quantity };
+        if by_quote {
+            filters::notional(i, new.quote_quantity, true)?;
+            filters::quantity(i, quantity, true).map_err(|_| {
+                // What the amount buys lies outside the lot rules.
+                Reject::Filter(Filter::QuantityMin, i.min_quantity)
+            })?;
+        } else {
+            let reference = if as_market { last } else { new.price };
+            filters::notional(i, reference * quantity, as_market)?;
+        }
+        self.check_counts(new, i, account, quantity)?;
+        if self.orders.client_id_in_use(new.account, new.instrument, new.client_id) {
+            return Err(Reject::DuplicateClientId);
+        }
+        if new.kind.is_conditional() && triggers(new.kind, new.side, new.stop_price, last) {
+            return Err(Reject::WouldTrigger);
+        }
+        if new.kind == OrderKind::LimitMaker && !plan.parts.is_empty() {
+            return Err(Reject::WouldTake);
+        }
+        let killed = new.tif == TimeInForce::Fok
+            && new.kind == OrderKind::Limit
+            && i.quantity(plan.steps) < quantity;
+        let (asset, need) = match new.side {
+            Side::Sell => (i.base, quantity),
+            Side::Buy => (i.quote, cost(new, quantity, &plan)),
+        };
+        if account.free(asset) < need {
+            return Err(Reject::InsufficientBalance);
+        }
+        let plan = if killed { Plan::default() } else { plan };
+        Ok(Checked { quantity, closing: false, plan, reserve: need, killed })
+    }
+
+    /// Turns stop orders whose price has come into market or limit orders.
+    pub(super) fn trigger_spot(&mut self, instrument: usize) {
+        let last = self.last_price(instrument);
+        let due: Vec<u64> = self
+            .orders
+            .open_ids(instrument)
+            .filter_map(|id| self.orders.get(id))
+            .filter(|o| !o.working && triggers(o.kind, o.side, o.stop_price, last))
+            .map(|o| o.id)
+            .collect();
+        for id in due {
+            self.start_working(id);
+        }
+    }
+
+    fn start_working(&mut self, id: u64) {
+        let now = self.now_ms();
+        let Some(order) = self.orders.get_mut(id) else { return };
+        order.working = true;
+        order.updated_ms = now;
+        let order = order.clone();
+        if order.kind.has_price() {
+            let plan =
+                self.plan_limit(order.instrument, order.side, order.price, order.quantity);
+            let Some(i) = self.instruments.get(order.instrument) else { return };
+            let killed =
+                order.tif == TimeInForce::Fok && i.quantity(plan.steps) < order.quantity;
+            if !killed {
+                self.execute(id, &plan);
+            }
+            if order.tif != TimeInForce::Gtc {
+                self.end(id, Status::Expired);
+            }
+            return;
+        }
+        let steps = self.instruments.get(order.instrument).and_then(|i| i.steps(order.quantity));
+        let want = Want::Steps(steps.unwrap_or(0));
+        let plan = self.plan(order.instrument, order.side, None, want);
+        if order.side == Side::Buy {
+            // What was locked at the stop price gives way to the real cost.
+            self.release(id, order.reserved);
+            let Some(i) = self.instruments.get(order.instrument) else { return };
+            let free = self.accounts.get(order.account).map_or(Decimal::ZERO, |a| a.free(i.quote));
+            if free < plan.cost {
+                self.end(id, Status::Expired);
+                return;
+            }
+            self.reserve(id, plan.cost);
+        }
+        self.execute(id, &plan);
+        self.end(id, Status::Expired);
+    }
+
+    /// The levels the order takes on arrival.
+    fn plan_now(&self, new: &NewOrder<'_>, i: &Instrument) -> Plan {
+        match new.kind {
+            OrderKind::Market => {
+                let want = Want::Steps(i.steps(new.quantity).unwrap_or(0));
+                self.plan(new.instrument, new.side, None, want)
+            }
+            OrderKind::Limit | OrderKind::LimitMaker => {
+                self.plan_limit(new.instrument, new.side, new.price, new.quantity)
+            }
+            _ => Plan::default(),
+        }
+    }
+
+    fn check_counts(
+        &self,
+        new: &NewOrder<'_>,
+        i: &Instrument,
+        account: &Account,
+        quantity: Decimal,
+    ) -> Result<(), Reject> {
+        let (mut open, mut conditional, mut buying) = (0, 0, Decimal::ZERO);
+        for order in self.orders.open_of(new.account, new.instrument) {
+            open += 1;
+            conditional += usize::from(order.kind.is_conditional());
+            if order.side == Side::Buy {
+                buying += order.remaining();
+            }
+        }
+        if open >= i.max_orders {
+            return Err(Reject::Filter(Filter::MaxOrders, Decimal::from(i.max_orders)));
+        }
+        if new.kind.is_conditional() && conditional >= i.max_algo_orders {
+            return Err(Reject::Filter(Filter::MaxAlgoOrders, Decimal::from(i.max_algo_orders)));
+        }
+        if new.side == Side::Buy && !i.max_position.is_zero() {
+            let held = account.spot.get(i.base).map_or(Decimal::ZERO, |b| b.free + b.locked);
+            if held + buying + quantity > i.max_position {
+                return Err(Reject::Filter(Filter::MaxPosition, i.max_position));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Exchanges the assets of one fill and returns the commission and its asset. The commission comes
+/// out of the asset received.
+pub(super) fn settle(
+    account: &mut Account,
+    (base, quote): (&'static str, &'static str),
+    side: Side,
+    (price, quantity): (Decimal, Decimal),
+    rate: Decimal,
+) -> (Decimal, &'static str) {
+    let value = price * quantity;
+    match side {
+        Side::Buy => {
+            let fee = (quantity * rate).trunc_with_scale(MONEY_DECIMALS);
+            account.credit(quote, -value);
+            account.credit(base, quantity - fee);
+            (fee, base)
+        }
+        Side::Sell => {
+            let fee = (value * rate).trunc_with_scale(MONEY_DECIMALS);
+            account.credit(base, -quantity);
+            account.credit(quote, value - fee);
+            (fee, quote)
+        }
+    }
+}
+
+/// What a buy must be able to pay.
+fn cost(new: &NewOrder<'_>, quantity: Decimal, plan: &Plan) -> Decimal {
+    match new.kind {
+        OrderKind::Market => plan.cost,
+        OrderKind::StopLoss | OrderKind::TakeProfit => new.stop_price * quantity,
+        _ => new.price * quantity,
+    }
+}
+
+/// Whether the last price has reached the stop of a conditional order.
+fn triggers(kind: OrderKind, side: Side, stop: Decimal, last: Decimal) -> bool {
+    let rising = match kind {
+        OrderKind::StopLoss | OrderKind::StopLossLimit => side == Side::Buy,
+        OrderKind::TakeProfit | OrderKind::TakeProfitLimit => side == Side::Sell,
+        _ => return false,
+    };
+    if rising { last >= stop } else { last <= stop }
+}

@@ -92,6 +92,13 @@ pub fn read<'de, T: Deserialize<'de>>(
     operation: OperationKind,
     body: &'de [u8],
 ) -> Result<T, VenueError> {
+    read_at(body).map_err(|(field, problem)| {
+        VenueError::Malformed(Malformed { operation, field, problem })
+    })
+}
+
+/// Reads `body` as `T`; an error is the path of the field, and what is wrong with it.
+pub(crate) fn read_at<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, (String, String)> {
     serde_json::from_slice(body).map_err(|_| {
         // The fast path keeps no path of fields; the second reading, only on failure, does.
         let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -99,7 +106,7 @@ pub fn read<'de, T: Deserialize<'de>>(
             Err(error) => (error.path().to_string(), error.inner().to_string()),
             Ok(_) => (".".into(), "characters after the end".into()),
         };
-        VenueError::Malformed(Malformed { operation, field: name_field(field, &problem), problem })
+        (name_field(field, &problem), problem)
     })
 }
 

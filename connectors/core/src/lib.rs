@@ -26,6 +26,7 @@ mod client;
 mod clock;
 mod decimal;
 mod error;
+mod frame;
 mod instrument;
 pub mod json;
 mod operation;
@@ -34,6 +35,7 @@ mod prepare;
 mod provider;
 mod query;
 mod reply;
+pub mod stream;
 mod text;
 mod transport;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
@@ -49,6 +51,7 @@ pub use error::{
     EncodeError, Error, Malformed, NotSent, Refused, RejectReason, Rejection, Throttle,
     ThrottleKind, UnknownCause, VenueError,
 };
+pub use frame::{FrameReply, OrderEntry};
 pub use hoox_signer::{Credentials, Method, Request, RequestBuf};
 pub use instrument::{
     Filter, FilterError, Instrument, InstrumentStatus, Instruments, LotRule, NotionalRule,
@@ -69,6 +72,7 @@ pub use reply::{
     RateUsage, Reply, Ticker,
 };
 pub use rust_decimal::Decimal;
+pub use stream::{Channel, Event, Frame, KeepAlive, Socket, StreamError, StreamProvider, Topic};
 pub use text::{Asset, ClientOrderId, OrderId, Symbol, TextError};
 pub use transport::{Response, Transport, TransportError};
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]

@@ -126,6 +126,18 @@ pub enum Operation<'a> {
     },
     /// Reads the venue's clock.
     ServerTime,
+    /// Asks for the listen key that opens the private stream, where the venue works that way.
+    CreateListenKey,
+    /// Keeps a listen key valid.
+    ExtendListenKey {
+        /// The key.
+        key: &'a str,
+    },
+    /// Ends a listen key.
+    CloseListenKey {
+        /// The key.
+        key: &'a str,
+    },
 }
 
 impl Operation<'_> {
@@ -163,6 +175,9 @@ impl Operation<'_> {
             Self::BookTop { .. } => Kind::BookTop,
             Self::FundingRate { .. } => Kind::FundingRate,
             Self::ServerTime => Kind::ServerTime,
+            Self::CreateListenKey => Kind::CreateListenKey,
+            Self::ExtendListenKey { .. } => Kind::ExtendListenKey,
+            Self::CloseListenKey { .. } => Kind::CloseListenKey,
         }
     }
 }
@@ -237,6 +252,12 @@ operation_kinds! {
     FundingRate = "funding_rate",
     /// Read the venue's clock.
     ServerTime = "server_time",
+    /// Ask for a listen key.
+    CreateListenKey = "create_listen_key",
+    /// Keep a listen key valid.
+    ExtendListenKey = "extend_listen_key",
+    /// End a listen key.
+    CloseListenKey = "close_listen_key",
 }
 
 impl OperationKind {

@@ -38,6 +38,8 @@ pub enum Reply {
     FundingRate(FundingRate),
     /// The venue's clock.
     ServerTime(Timestamp),
+    /// A listen key.
+    ListenKey(Box<str>),
 }
 
 /// What became of a setting.

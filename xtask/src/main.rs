@@ -1,1 +1,86 @@
-fn main() {}
+//! The project's chores: `cargo xtask --help`.
+
+mod fuzz;
+mod rules;
+mod shell;
+mod tools;
+
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Parser;
+
+use shell::{cargo, run};
+
+/// Crates that must build for the browser and for Workers: all but the native program, what only
+/// serves it, and the benches.
+const WASM_CRATES: &[&str] = &[
+    "hoox-signer",
+    "hoox-connector",
+    "hoox-binance",
+    "hoox-bybit",
+    "hoox-mexc",
+    "hoox-router",
+];
+
+/// The project's chores.
+#[derive(Debug, Parser)]
+enum Xtask {
+    /// Run every check: format, clippy, tests, docs, licences, wasm builds, fuzz targets, the demo
+    Test,
+    /// Run each fuzz target for some seconds
+    Fuzz {
+        /// Seconds for each target
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+    /// Install the tools that `test` needs, at pinned versions
+    Setup,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Xtask::parse() {
+        Xtask::Test => test(),
+        Xtask::Fuzz { seconds } => fuzz::run_targets(seconds),
+        Xtask::Setup => tools::install(),
+    }
+}
+
+fn test() -> anyhow::Result<()> {
+    let start = Instant::now();
+    step("tools", tools::install)?;
+    step("dependency rules", rules::check)?;
+    step("format", || run(&mut cargo(["fmt", "--all", "--check"])))?;
+    step("clippy", || {
+        let args = ["clippy", "--workspace", "--all-targets", "--all-features", "--locked"];
+        run(cargo(args).args(["--", "-D", "warnings"]))
+    })?;
+    step("wasm32", || {
+        let mut check = cargo(["check", "--locked", "--target", "wasm32-unknown-unknown"]);
+        run(check.args(WASM_CRATES.iter().flat_map(|name| ["-p", name])))
+    })?;
+    step("docs", || {
+        let mut docs = cargo(["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
+        run(docs.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    step("licences and sources", || {
+        run(&mut cargo(["deny", "--locked", "check", "bans", "licenses", "sources"]))
+    })?;
+    step("the demo", || run(&mut cargo(["run", "--release", "--locked", "--bin", "hoox", "--", "demo"])))?;
+    step("fuzz targets", || fuzz::run_targets(10))?;
+    step("doc tests", || run(&mut cargo(["test", "--doc", "--workspace", "--all-features", "--locked"])))?;
+    // Last, so that the tally is what a reader sees at the end.
+    step("tests", || {
+        run(&mut cargo(["nextest", "run", "--workspace", "--all-features", "--locked"]))
+    })?;
+    eprintln!("everything passed in {} s", start.elapsed().as_secs());
+    Ok(())
+}
+
+fn step(name: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    eprintln!("==> {name}");
+    let start = Instant::now();
+    work().with_context(|| format!("{name} failed"))?;
+    eprintln!("    {name}: {} s", start.elapsed().as_secs());
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The tools that the checks need, installed at pinned versions unless they are there.
+
+use std::process::Command;
+
+use crate::shell::{cargo, output, program, run};
+
+/// Cargo subcommands: crate, pinned version.
+const CARGO_TOOLS: &[(&str, &str)] =
+    &[("cargo-nextest", "0.9.143"), ("cargo-deny", "0.20.2"), ("cargo-fuzz", "0.13.2")];
+
+/// Installs what is missing; what is there, in whatever version, is left alone.
+pub(crate) fn install() -> anyhow::Result<()> {
+    let targets = output(program("rustup", ["target", "list", "--installed"]))?;
+    if !targets.contains("wasm32-unknown-unknown") {
+        run(&mut program("rustup", ["target", "add", "wasm32-unknown-unknown"]))?;
+    }
+    for (name, version) in CARGO_TOOLS {
+        if is_installed(name) {
+            continue;
+        }
+        eprintln!("installing {name} {version}");
+        run(&mut cargo(["install", name, "--version", version, "--locked"]))?;
+    }
+    Ok(())
+}
+
+fn is_installed(name: &str) -> bool {
+    let mut command = Command::new(name);
+    if let Some(subcommand) = name.strip_prefix("cargo-") {
+        command.arg(subcommand);
+    }
+    crate::shell::succeeds({
+        command.arg("--version");
+        command
+    })
+}

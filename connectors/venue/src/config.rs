@@ -40,7 +40,7 @@ pub struct Config {
     /// Funding rate of linear positions, paid every 8 hours by longs to shorts; 0 by default,
     /// which turns funding off.
     pub funding_rate: Decimal,
-    /// Closed orders, trades and conditional orders remembered, each.
+    /// Closed orders, trades and conditional orders remembered, each; at least 1,000.
     pub history_limit: usize,
 }
 
@@ -198,12 +198,7 @@ impl ApiKey {
     /// An HMAC-SHA256 key with all permissions for account 0.
     #[must_use]
     pub fn hmac(key: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            secret: KeySecret::Hmac(secret.into()),
-            account: 0,
-            trade: true,
-        }
+        Self { key: key.into(), secret: KeySecret::Hmac(secret.into()), account: 0, trade: true }
     }
 
     /// An Ed25519 key, given by its 32-byte public part, with all permissions for account 0.

@@ -98,7 +98,8 @@ impl Key {
     /// # Errors
     /// -1102 for missing parts, -1131, -1022 and -1021.
     pub(super) fn verify(&self, params: &Params<'_>, server_ms: u64) -> Result<(), ApiError> {
-        let timestamp = params.integer("timestamp")?.ok_or_else(|| ApiError::missing("timestamp"))?;
+        let timestamp =
+            params.integer("timestamp")?.ok_or_else(|| ApiError::missing("timestamp"))?;
         let signature = params.signature().filter(|s| !s.is_empty());
         let signature = signature.ok_or_else(|| ApiError::missing("signature"))?;
         let window = match params.decimal("recvWindow")? {

@@ -49,8 +49,7 @@ pub(super) const UNKNOWN_ORDER_ON_QUERY: ApiError = error(400, -2013, "Order doe
 pub(super) const UNKNOWN_ORDER_ON_CANCEL: ApiError = error(400, -2011, "Unknown order sent.");
 pub(super) const CANCEL_RESTRICTED: ApiError =
     error(400, -2011, "Order was not canceled due to cancel restrictions.");
-pub(super) const UNKNOWN_LISTEN_KEY: ApiError =
-    error(400, -1125, "This listenKey does not exist.");
+pub(super) const UNKNOWN_LISTEN_KEY: ApiError = error(400, -1125, "This listenKey does not exist.");
 pub(super) const USE_ALGO_ENDPOINT: ApiError = error(
     400,
     -4120,
@@ -93,9 +92,10 @@ impl ApiError {
     }
 
     pub(super) fn missing(name: &str) -> Self {
-        Self::new(-1102, format!(
-            "Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
-        ))
+        Self::new(
+            -1102,
+            format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed."),
+        )
     }
 
     pub(super) fn empty(name: &str) -> Self {
@@ -107,15 +107,19 @@ impl ApiError {
     }
 
     pub(super) fn unread(read: usize, sent: usize) -> Self {
-        Self::new(-1104, format!(
-            "Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
-        ))
+        Self::new(
+            -1104,
+            format!(
+                "Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
+            ),
+        )
     }
 
     pub(super) fn illegal(name: &str, legal: &str) -> Self {
-        Self::new(-1100, format!(
-            "Illegal characters found in parameter '{name}'; legal range is '{legal}'."
-        ))
+        Self::new(
+            -1100,
+            format!("Illegal characters found in parameter '{name}'; legal range is '{legal}'."),
+        )
     }
 
     pub(super) fn bad_value(name: &str) -> Self {
@@ -229,10 +233,9 @@ impl ApiError {
                 LEVERAGE_REDUCTION,
                 "Leverage reduction is not supported in Isolated Margin Mode with open positions.",
             ),
-            (_, Reject::LeverageMargin) => Self::new(
-                -2028,
-                "Leverage is smaller than permitted: insufficient margin balance.",
-            ),
+            (_, Reject::LeverageMargin) => {
+                Self::new(-2028, "Leverage is smaller than permitted: insufficient margin balance.")
+            }
             (_, Reject::NoChange) => SAME_POSITION_MODE,
             (_, Reject::BlockedByOrders) => POSITION_MODE_ORDERS,
             (_, Reject::BlockedByPositions) => POSITION_MODE_POSITION,
@@ -280,9 +283,12 @@ fn linear_filter(filter: Filter, bound: Decimal) -> ApiError {
         Filter::QuantityStep | Filter::MarketQuantityStep => {
             ApiError::new(QUANTITY_OFF_STEP, "Qty not increased by step size.")
         }
-        Filter::NotionalMin | Filter::NotionalMax => ApiError::new(-4164, format!(
-            "Order's notional must be no smaller than {bound} (unless you choose reduce only)."
-        )),
+        Filter::NotionalMin | Filter::NotionalMax => ApiError::new(
+            -4164,
+            format!(
+                "Order's notional must be no smaller than {bound} (unless you choose reduce only)."
+            ),
+        ),
         Filter::PercentPriceUp => {
             ApiError::new(PRICE_ABOVE_BAND, format!("Limit price can't be higher than {bound}."))
         }

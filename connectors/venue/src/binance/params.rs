@@ -16,7 +16,7 @@ use super::errors::{ApiError, DUPLICATE_PARAMETER, TOO_MANY_PARAMETERS};
 const MAX_PARAMETERS: usize = 48;
 
 /// Largest amount or price that is read at all; keeps the arithmetic far from its limits.
-const MAX_AMOUNT: Decimal = Decimal::from_parts(0x6FC1_0000, 0x0002_386F, 0, false, 0); // 10^16
+const MAX_AMOUNT: Decimal = Decimal::from_parts(0x6FC1_0000, 0x0023_86F2, 0, false, 0); // 10^16
 
 const CLIENT_ID_PATTERN: &str = "^[\\.A-Z\\:/a-z0-9_-]{1,36}$";
 const NUMBER_PATTERN: &str = "^([0-9]{1,20})(\\.[0-9]{1,20})?$";
@@ -253,7 +253,11 @@ mod tests {
     fn client_ids_keep_length_and_alphabet() {
         let read = |text: &str, linear| {
             let query = format!("id={text}");
-            Params::parse(&query, b"").expect("parsable").client_id("id", linear).map(|_| ()).map_err(|e| e.code)
+            Params::parse(&query, b"")
+                .expect("parsable")
+                .client_id("id", linear)
+                .map(|_| ())
+                .map_err(|e| e.code)
         };
         assert_eq!(read("dev-s-001.A:/_", false), Ok(()));
         assert_eq!(read(&"a".repeat(36), false), Ok(()));

@@ -83,7 +83,7 @@ impl Account {
             hedge_mode: false,
             linear: vec![LinearSettings::default(); instruments],
             trades: VecDeque::new(),
-            trade_limit: config.history_limit.max(1),
+            trade_limit: config.history_limit.max(1_000),
             spot_filled: 0,
             funding: Decimal::ZERO,
         }

@@ -191,6 +191,7 @@ impl Engine {
             .by_client(new.account, &new.client_id)
             .is_some_and(|a| a.status == AlgoStatus::New)
         {
+            self.orders.count_refused_client_id();
             return Err(Reject::DuplicateClientId);
         }
         let last = self.last_price(new.instrument);
@@ -230,8 +231,7 @@ impl Engine {
 
     pub(crate) fn cancel_all_algos(&mut self, account: usize, instrument: usize) {
         let now = self.now_ms();
-        let ids: Vec<u64> =
-            self.algos.open_of(account, Some(instrument)).map(|a| a.id).collect();
+        let ids: Vec<u64> = self.algos.open_of(account, Some(instrument)).map(|a| a.id).collect();
         for id in ids {
             self.algos.close(id, AlgoStatus::Canceled, now);
         }
@@ -296,7 +296,10 @@ impl Engine {
             Err(Reject::ReduceOnly)
         } else {
             let fallback = format!("algo-{id}");
-            let mut new = NewOrder {
+            // The order takes the conditional order's client id unless an open order has it.
+            let taken =
+                self.orders.client_id_in_use(order.account, order.instrument, &order.client_id);
+            self.place(&NewOrder {
                 account: order.account,
                 instrument: order.instrument,
                 side: order.side,
@@ -308,15 +311,8 @@ impl Engine {
                 stop_price: Decimal::ZERO,
                 position_side: order.position_side,
                 reduce_only: (order.reduce_only || order.close_position) && !hedge,
-                client_id: &order.client_id,
-            };
-            match self.place(&new) {
-                Err(Reject::DuplicateClientId) => {
-                    new.client_id = &fallback;
-                    self.place(&new)
-                }
-                other => other,
-            }
+                client_id: if taken { &fallback } else { &order.client_id },
+            })
         };
         let status = match placed {
             Ok(_) => AlgoStatus::Triggered,

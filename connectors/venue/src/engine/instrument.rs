@@ -56,11 +56,6 @@ impl Instrument {
         price.checked_div(self.tick)?.floor().to_i64()
     }
 
-    /// A price in whole ticks, rounded up; `None` when it does not fit.
-    pub(crate) fn ticks_up(&self, price: Decimal) -> Option<i64> {
-        price.checked_div(self.tick)?.ceil().to_i64()
-    }
-
     pub(crate) fn price(&self, ticks: i64) -> Decimal {
         Decimal::from(ticks) * self.tick
     }

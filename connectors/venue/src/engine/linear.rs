@@ -127,7 +127,8 @@ impl Engine {
         let old = std::mem::replace(&mut settings.leverage, leverage);
         let after = self.margin(account);
         let needed = after.position + after.orders;
-        if needed > before.position + before.orders && needed > after.wallet + after.unrealized_cross
+        if needed > before.position + before.orders
+            && needed > after.wallet + after.unrealized_cross
         {
             if let Some(settings) = self.account_mut(account)?.linear.get_mut(instrument) {
                 settings.leverage = old;
@@ -167,9 +168,7 @@ impl Engine {
             return Err(Reject::NoChange);
         }
         let open = (0..self.instruments.len())
-            .filter(|&n| {
-                self.instruments.get(n).is_some_and(|i| i.market == super::Market::Linear)
-            })
+            .filter(|&n| self.instruments.get(n).is_some_and(|i| i.market == super::Market::Linear))
             .any(|n| self.orders.open_of(account, n).next().is_some())
             || self.algos.open_of(account, None).next().is_some();
         if open {
@@ -213,8 +212,12 @@ impl Engine {
             return self.cancel(account, id);
         }
         let left = change.quantity - order.executed;
-        let plan =
-            self.plan_limit(order.instrument, order.side, change.price, left.min(self.closing_room(&order)));
+        let plan = self.plan_limit(
+            order.instrument,
+            order.side,
+            change.price,
+            left.min(self.closing_room(&order)),
+        );
         if order.tif == TimeInForce::Gtx && !plan.parts.is_empty() {
             return Err(Reject::WouldTake);
         }

@@ -53,7 +53,11 @@ impl Engine {
     /// Places an order: checks it, trades what trades at once, rests or ends the remainder.
     /// Returns its id.
     pub(crate) fn place(&mut self, new: &NewOrder<'_>) -> Result<u64, Reject> {
-        let checked = self.check(new)?;
+        let checked = self.check(new).inspect_err(|reject| {
+            if *reject == Reject::DuplicateClientId {
+                self.orders.count_refused_client_id();
+            }
+        })?;
         let id = self.orders.next_id();
         let now = self.now_ms();
         self.orders.insert(Order {
@@ -136,8 +140,10 @@ impl Engine {
             return;
         };
         for part in &plan.parts {
-            let Some((price, quantity)) =
-                self.instruments.get(instrument).map(|i| (i.price(part.price), i.quantity(part.size)))
+            let Some((price, quantity)) = self
+                .instruments
+                .get(instrument)
+                .map(|i| (i.price(part.price), i.quantity(part.size)))
             else {
                 continue;
             };

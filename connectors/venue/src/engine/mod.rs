@@ -19,8 +19,8 @@ mod types;
 
 pub(crate) use account::{Account, Margin};
 pub(crate) use algo::{Algo, AlgoKind, AlgoStatus, NewAlgo};
+pub(crate) use instrument::Instrument;
 pub(crate) use linear::Amendment;
-pub(crate) use instrument::{Bracket, Instrument};
 pub(crate) use order::{NewOrder, Order, Trade};
 pub(crate) use price::Feed;
 pub(crate) use types::{Filter, Reject};
@@ -35,9 +35,15 @@ use algo::AlgoStore;
 use price::STEP_MS;
 use store::OrderStore;
 
+/// Closed orders that are always remembered, so that a reply can show what it has just closed.
+const MIN_HISTORY: usize = 1_000;
+
 /// The longest stretch of unobserved price path that is replayed step by step, in steps of 100 ms.
 /// A longer gap (virtual time may jump by days) is sampled evenly at this many points.
 const MAX_REPLAY_STEPS: u64 = 2_000;
+
+/// Times beyond this (in the year 33658) count as this; keeps time arithmetic far from its limits.
+pub(crate) const MAX_TIME_MS: u64 = 1_000_000_000_000_000;
 
 /// Every 8 hours, as on the real venue: 00:00, 08:00 and 16:00 UTC.
 pub(crate) const FUNDING_INTERVAL_MS: u64 = 8 * 3_600_000;
@@ -68,13 +74,14 @@ impl Engine {
         let instruments = listing::instruments();
         let still = config.prices == PriceModel::Still;
         let feeds = instruments.iter().map(|i| Feed::new(config.seed, i, still)).collect();
-        let index = instruments.iter().enumerate().map(|(n, i)| ((i.market, i.symbol), n)).collect();
+        let index =
+            instruments.iter().enumerate().map(|(n, i)| ((i.market, i.symbol), n)).collect();
         let accounts = (0..config.accounts.max(1))
             .map(|_| Account::new(config, instruments.len()))
             .collect::<Vec<_>>();
         Self {
-            orders: OrderStore::new(instruments.len(), config.history_limit),
-            algos: AlgoStore::new(config.history_limit),
+            orders: OrderStore::new(instruments.len(), config.history_limit.max(MIN_HISTORY)),
+            algos: AlgoStore::new(config.history_limit.max(MIN_HISTORY)),
             index,
             feeds,
             accounts,
@@ -95,26 +102,25 @@ impl Engine {
     /// never runs backwards.
     pub(crate) fn advance(&mut self, now_ms: u64) {
         let first = self.now_ms == 0;
-        self.now_ms = self.now_ms.max(now_ms);
-        self.expire_countdowns();
-        let step = self.now_ms / STEP_MS;
+        let now_ms = now_ms.min(MAX_TIME_MS).max(self.now_ms);
+        let step = now_ms / STEP_MS;
         if first {
-            self.last_funding = self.now_ms / FUNDING_INTERVAL_MS;
+            self.last_funding = now_ms / FUNDING_INTERVAL_MS;
             self.last_step = step;
         }
         if step > self.last_step {
             let from = std::mem::replace(&mut self.last_step, step);
-            if self.waiting_on_prices() {
-                self.replay(from, step);
-            }
+            self.replay(from, step);
         }
         for feed in &mut self.feeds {
-            feed.move_to(step);
+            feed.move_to(self.last_step);
         }
-        let funding = self.now_ms / FUNDING_INTERVAL_MS;
+        self.now_ms = now_ms;
+        self.expire_countdowns();
+        let funding = now_ms / FUNDING_INTERVAL_MS;
         if funding > self.last_funding {
-            self.last_funding = funding;
-            self.pay_funding();
+            let times = funding - std::mem::replace(&mut self.last_funding, funding);
+            self.pay_funding(times);
         }
     }
 
@@ -174,27 +180,24 @@ impl Engine {
         self.next_trade_id
     }
 
-    fn waiting_on_prices(&self) -> bool {
-        self.orders.any_open() || self.algos.any_open()
-    }
-
+    /// Walks the instruments that have something waiting through the price steps since the last
+    /// call, in the order of time.
     fn replay(&mut self, from: u64, to: u64) {
         let stride = (to - from).div_ceil(MAX_REPLAY_STEPS).max(1);
-        let busy: Vec<usize> = (0..self.instruments.len())
-            .filter(|&i| self.orders.has_open(i) || self.algos.has_open(i))
-            .collect();
-        for instrument in busy {
-            let mut step = from;
-            while step < to {
-                step = (step + stride).min(to);
+        let mut step = from;
+        while step < to && (self.orders.any_open() || self.algos.any_open()) {
+            step = (step + stride).min(to);
+            self.now_ms = self.now_ms.max(step * STEP_MS);
+            self.expire_countdowns();
+            for instrument in 0..self.instruments.len() {
+                if !self.orders.has_open(instrument) && !self.algos.has_open(instrument) {
+                    continue;
+                }
                 if let Some(feed) = self.feeds.get_mut(instrument) {
                     feed.move_to(step);
                 }
                 self.match_resting(instrument);
                 self.trigger(instrument);
-                if !self.orders.has_open(instrument) && !self.algos.has_open(instrument) {
-                    break;
-                }
             }
         }
     }
@@ -209,13 +212,136 @@ impl Engine {
         }
     }
 
-    fn pay_funding(&mut self) {
+    fn pay_funding(&mut self, times: u64) {
         if self.funding_rate.is_zero() {
             return;
         }
+        let rate = self.funding_rate * Decimal::from(times);
         let marks: Vec<Decimal> = (0..self.instruments.len()).map(|i| self.last_price(i)).collect();
         for account in &mut self.accounts {
-            account.pay_funding(&marks, self.funding_rate);
+            account.pay_funding(&marks, rate);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: u64 = 1_700_000_000_000;
+
+    fn d(text: &str) -> Decimal {
+        text.parse().expect("decimal")
+    }
+
+    fn engine(config: Config) -> Engine {
+        let mut engine = Engine::new(&config);
+        engine.advance(T0);
+        engine
+    }
+
+    fn still() -> Config {
+        Config { prices: PriceModel::Still, ..Config::default() }
+    }
+
+    fn order(
+        instrument: usize,
+        side: Side,
+        quantity: &str,
+        price: Option<&str>,
+    ) -> NewOrder<'static> {
+        NewOrder {
+            account: 0,
+            instrument,
+            side,
+            kind: if price.is_some() { OrderKind::Limit } else { OrderKind::Market },
+            tif: TimeInForce::Gtc,
+            quantity: d(quantity),
+            quote_quantity: Decimal::ZERO,
+            price: price.map_or(Decimal::ZERO, d),
+            stop_price: Decimal::ZERO,
+            position_side: PositionSide::Both,
+            reduce_only: false,
+            client_id: "c",
+        }
+    }
+
+    #[test]
+    fn a_spot_position_limit_counts_holdings_and_open_buys() {
+        let mut e = engine(still());
+        let btc = e.find(Market::Spot, "BTCUSDT").expect("listed");
+        e.instruments[btc].max_position = d("12");
+        e.place(&order(btc, Side::Buy, "1", Some("50000"))).expect("11 in all");
+        let more = NewOrder { client_id: "d", ..order(btc, Side::Buy, "1.1", Some("50000")) };
+        assert_eq!(e.place(&more), Err(Reject::Filter(Filter::MaxPosition, d("12"))));
+        let sell = NewOrder { client_id: "e", ..order(btc, Side::Sell, "5", None) };
+        e.place(&sell).expect("selling is free");
+        e.place(&more).expect("5 + 1 + 1.1");
+    }
+
+    #[test]
+    fn funding_moves_from_longs_to_the_market_every_eight_hours() {
+        let mut e = engine(Config { funding_rate: d("0.0001"), ..still() });
+        let btc = e.find(Market::Linear, "BTCUSDT").expect("listed");
+        e.place(&order(btc, Side::Buy, "1", None)).expect("filled");
+        let before = e.accounts[0].wallet;
+        e.advance(T0 + 8 * 3_600_000);
+        assert_eq!(e.accounts[0].wallet, before - d("6.4"));
+        e.advance(T0 + 24 * 3_600_000);
+        assert_eq!(e.accounts[0].wallet, before - d("19.2"));
+        assert_eq!(e.accounts[0].funding, d("-19.2"));
+    }
+
+    #[test]
+    fn what_happens_during_a_jump_carries_the_time_at_which_it_happened() {
+        let mut e = engine(Config { seed: 5, ..Config::default() });
+        let btc = e.find(Market::Linear, "BTCUSDT").expect("listed");
+        let below = e.last_price(btc) - d("5");
+        let price = below.to_string();
+        let bid = NewOrder { price: d(&price), ..order(btc, Side::Buy, "0.01", Some("1")) };
+        let id = e.place(&bid).expect("resting");
+        e.advance(T0 + 3_600_000);
+        let filled = e.orders.get(id).expect("kept");
+        assert_eq!(filled.status, Status::Filled, "five dollars below is reached within an hour");
+        assert!(filled.updated_ms > T0 && filled.updated_ms < T0 + 3_600_000);
+        assert_eq!(e.accounts[0].trades[0].time_ms, filled.updated_ms);
+    }
+
+    #[test]
+    fn a_deadline_inside_a_jump_comes_before_later_prices() {
+        let mut e = engine(still());
+        let btc = e.find(Market::Linear, "BTCUSDT").expect("listed");
+        let id = e.place(&order(btc, Side::Buy, "0.01", Some("50000"))).expect("resting");
+        e.countdowns.insert((0, btc), T0 + 5_000);
+        e.advance(T0 + 60_000);
+        let order = e.orders.get(id).expect("kept");
+        assert_eq!((order.status, order.updated_ms), (Status::Canceled, T0 + 5_000));
+    }
+
+    #[test]
+    fn absurd_times_do_no_harm() {
+        let mut e = engine(Config { funding_rate: d("0.0001"), ..still() });
+        let btc = e.find(Market::Linear, "BTCUSDT").expect("listed");
+        e.place(&order(btc, Side::Buy, "1", None)).expect("filled");
+        e.advance(u64::MAX);
+        assert_eq!(e.now_ms(), MAX_TIME_MS);
+        e.advance(0);
+        assert_eq!(e.now_ms(), MAX_TIME_MS);
+    }
+
+    #[test]
+    fn an_isolated_position_keeps_its_margin_and_its_losses() {
+        let mut e = engine(still());
+        let btc = e.find(Market::Linear, "BTCUSDT").expect("listed");
+        e.set_isolated(0, btc, true).expect("flat");
+        e.set_leverage(0, btc, 10).expect("allowed");
+        e.place(&order(btc, Side::Buy, "1", None)).expect("filled");
+        let before = e.margin(0);
+        assert!(e.pin_price(btc, Some(d("60000"))));
+        let after = e.margin(0);
+        assert_eq!(after.position, before.position);
+        assert_eq!(after.available, before.available);
+        assert!(after.unrealized < d("-3999"));
+        assert_eq!(e.set_leverage(0, btc, 5), Err(Reject::LeverageReduction));
     }
 }

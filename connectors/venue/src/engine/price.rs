@@ -92,10 +92,8 @@ impl Feed {
             self.half_spread = 1;
             return;
         }
-        let ppb = noise(self.key, step);
-        let moved = i128::from(self.start_ticks) * i128::from(ppb) / 1_000_000_000;
-        self.mid = (self.start_ticks + i64::try_from(moved).unwrap_or(0)).max(2);
-        self.half_spread = 1 + i64::from(hash(self.key, step, 77) % 3 == 0);
+        self.mid = self.walk(step);
+        self.half_spread = 1 + i64::from(hash(self.key, step, 77).is_multiple_of(3));
     }
 
     /// Pins the mid price in ticks, or returns it to the walk.
@@ -103,6 +101,11 @@ impl Feed {
         self.pinned = ticks;
         self.step = step.wrapping_add(1);
         self.move_to(step);
+    }
+
+    /// Where the price is or was at a time, pins aside, in ticks.
+    pub(crate) fn mid_at(&self, time_ms: u64) -> i64 {
+        if self.still { self.start_ticks } else { self.walk(time_ms / STEP_MS) }
     }
 
     /// The last traded and mark price, in ticks.
@@ -151,6 +154,12 @@ impl Feed {
     /// A number that grows with every price step, for `lastUpdateId`.
     pub(crate) fn update_id(&self) -> u64 {
         self.step
+    }
+
+    fn walk(&self, step: u64) -> i64 {
+        let ppb = noise(self.key, step);
+        let moved = i128::from(self.start_ticks) * i128::from(ppb) / 1_000_000_000;
+        (self.start_ticks + i64::try_from(moved).unwrap_or(0)).max(2)
     }
 
     fn refill(&mut self) {

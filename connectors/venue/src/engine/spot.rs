@@ -85,11 +85,9 @@ impl Engine {
         order.updated_ms = now;
         let order = order.clone();
         if order.kind.has_price() {
-            let plan =
-                self.plan_limit(order.instrument, order.side, order.price, order.quantity);
+            let plan = self.plan_limit(order.instrument, order.side, order.price, order.quantity);
             let Some(i) = self.instruments.get(order.instrument) else { return };
-            let killed =
-                order.tif == TimeInForce::Fok && i.quantity(plan.steps) < order.quantity;
+            let killed = order.tif == TimeInForce::Fok && i.quantity(plan.steps) < order.quantity;
             if !killed {
                 self.execute(id, &plan);
             }

@@ -22,6 +22,7 @@ pub(crate) struct OrderStore {
     limit: usize,
     last_id: u64,
     reused_client_ids: u64,
+    refused_client_ids: u64,
 }
 
 impl OrderStore {
@@ -36,6 +37,7 @@ impl OrderStore {
             limit: limit.max(1),
             last_id: FIRST_ORDER_ID,
             reused_client_ids: 0,
+            refused_client_ids: 0,
         }
     }
 
@@ -147,6 +149,15 @@ impl OrderStore {
     /// Orders whose client id had already been used by an earlier, remembered order.
     pub(crate) fn reused_client_ids(&self) -> u64 {
         self.reused_client_ids
+    }
+
+    /// Orders refused because an open one has their client id.
+    pub(crate) fn refused_client_ids(&self) -> u64 {
+        self.refused_client_ids
+    }
+
+    pub(crate) fn count_refused_client_id(&mut self) {
+        self.refused_client_ids += 1;
     }
 
     fn forget(&mut self, id: u64) {

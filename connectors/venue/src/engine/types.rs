@@ -67,10 +67,7 @@ impl OrderKind {
     /// Whether the order carries a limit price.
     #[must_use]
     pub fn has_price(self) -> bool {
-        matches!(
-            self,
-            Self::Limit | Self::LimitMaker | Self::StopLossLimit | Self::TakeProfitLimit
-        )
+        matches!(self, Self::Limit | Self::LimitMaker | Self::StopLossLimit | Self::TakeProfitLimit)
     }
 }
 

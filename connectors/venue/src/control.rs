@@ -1,0 +1,321 @@
+//! Looking inside and interfering: `/control`, for tests and for people, from loopback only.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode_str;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::engine::{
+    Engine, Market, OrderKind, PositionSide, Side, Status, TimeInForce, TradingStatus,
+};
+use crate::exchange::Exchange;
+use crate::fault::Fault;
+use crate::http::{HttpRequest, HttpResponse, MAX_BODY};
+
+/// Orders per account that `/control/state` shows unless `?orders=` says otherwise.
+const DEFAULT_ORDERS: usize = 1_000;
+
+/// What is on the books.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// The exchange's time, Unix milliseconds.
+    pub now_ms: u64,
+    /// Accounts, by index.
+    pub accounts: Vec<AccountState>,
+    /// What has happened so far.
+    pub counters: Counters,
+    /// Faults waiting for their request.
+    pub faults: Vec<Fault>,
+}
+
+/// One account.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccountState {
+    /// Orders, oldest first.
+    pub orders: Vec<OrderState>,
+    /// Positions that are not flat.
+    pub positions: Vec<PositionState>,
+    /// Spot balances per asset.
+    pub spot: BTreeMap<String, BalanceState>,
+    /// Futures wallet in USDT, without unrealized profit.
+    pub wallet: Decimal,
+    /// Futures margin available to new orders, in USDT.
+    pub available: Decimal,
+    /// Funding received (positive) or paid so far, in USDT.
+    pub funding: Decimal,
+    /// Whether the account has a long and a short position per symbol.
+    pub hedge_mode: bool,
+}
+
+/// One order.
+#[derive(Clone, Debug, Serialize)]
+pub struct OrderState {
+    /// The venue's id.
+    pub order_id: u64,
+    /// The client's id.
+    pub client_id: String,
+    /// Where it trades.
+    pub market: Market,
+    /// What it trades.
+    pub symbol: &'static str,
+    /// Direction.
+    pub side: Side,
+    /// How it executes.
+    pub kind: OrderKind,
+    /// How long it lasts.
+    pub time_in_force: TimeInForce,
+    /// The position it belongs to.
+    pub position_side: PositionSide,
+    /// Whether it may only shrink a position.
+    pub reduce_only: bool,
+    /// Limit price; zero without one.
+    pub price: Decimal,
+    /// Quantity in the base asset.
+    pub quantity: Decimal,
+    /// Traded quantity.
+    pub executed: Decimal,
+    /// Traded value in the quote asset.
+    pub quote_executed: Decimal,
+    /// Where it stands.
+    pub status: Status,
+    /// Acceptance, Unix milliseconds.
+    pub created_ms: u64,
+}
+
+/// One position.
+#[derive(Clone, Debug, Serialize)]
+pub struct PositionState {
+    /// Instrument.
+    pub symbol: &'static str,
+    /// BOTH in one-way mode.
+    pub side: PositionSide,
+    /// Signed quantity; negative is short.
+    pub amount: Decimal,
+    /// Volume-weighted entry price.
+    pub entry: Decimal,
+    /// Profit at the current mark price, in USDT.
+    pub unrealized: Decimal,
+}
+
+/// One spot balance.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct BalanceState {
+    /// Available.
+    pub free: Decimal,
+    /// Held for open orders.
+    pub locked: Decimal,
+}
+
+/// What has happened so far. The error counts are of replies really sent for executed requests,
+/// not of injected ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Requests executed, refused ones included.
+    pub requests: u64,
+    /// Orders accepted, on both markets.
+    pub orders: u64,
+    /// Executions.
+    pub fills: u64,
+    /// Accepted orders whose client id an earlier order of the account and symbol had already
+    /// used. A client that sends each order exactly once keeps this at zero.
+    pub reused_client_ids: u64,
+    /// Orders refused because an open one has their client id (-2010 / -4116).
+    pub duplicate_client_ids: u64,
+    /// Requests refused for their weight (-1003, 429 and 418).
+    pub weight_limited: u64,
+    /// Orders refused for their number (-1015).
+    pub order_limited: u64,
+    /// Wrong signatures (-1022).
+    pub bad_signatures: u64,
+    /// Requests outside their time window (-1021).
+    pub bad_timestamps: u64,
+    /// Missing, unknown or unprivileged keys (-2014, -2015).
+    pub bad_keys: u64,
+    /// Orders that broke an instrument filter (spot -1013; linear -1111, -4164 and the like).
+    pub filter_failures: u64,
+    /// Faults injected.
+    pub faults_injected: u64,
+    /// Every error reply by its number.
+    pub errors: BTreeMap<i32, u64>,
+}
+
+pub(crate) fn counters(
+    engine: &Engine,
+    errors: &BTreeMap<i32, u64>,
+    requests: u64,
+    faults_injected: u64,
+) -> Counters {
+    let sum = |codes: &[i32]| codes.iter().filter_map(|c| errors.get(c)).sum::<u64>();
+    Counters {
+        requests,
+        orders: engine.orders.accepted(),
+        fills: engine.fills,
+        reused_client_ids: engine.orders.reused_client_ids(),
+        duplicate_client_ids: engine.orders.refused_client_ids(),
+        weight_limited: sum(&[-1003]),
+        order_limited: sum(&[-1015]),
+        bad_signatures: sum(&[-1022]),
+        bad_timestamps: sum(&[-1021]),
+        bad_keys: sum(&[-2014, -2015]),
+        filter_failures: sum(&[
+            -1013, -1111, -4001, -4002, -4003, -4004, -4005, -4013, -4014, -4016, -4023, -4024,
+            -4164,
+        ]),
+        faults_injected,
+        errors: errors.clone(),
+    }
+}
+
+pub(crate) fn state<'f>(
+    engine: &Engine,
+    counters: Counters,
+    faults: impl Iterator<Item = &'f Fault>,
+    max_orders: usize,
+) -> State {
+    let accounts = (0..engine.accounts.len()).filter_map(|n| account(engine, n, max_orders));
+    State {
+        now_ms: engine.now_ms(),
+        accounts: accounts.collect(),
+        counters,
+        faults: faults.cloned().collect(),
+    }
+}
+
+/// Answers a request whose path has lost the `/control` prefix.
+pub(crate) fn handle(
+    exchange: &mut Exchange,
+    now_ms: u64,
+    path: &str,
+    request: &HttpRequest<'_>,
+) -> HttpResponse {
+    if request.body.len() > MAX_BODY {
+        return HttpResponse::html(413, "Payload Too Large");
+    }
+    match (request.method, path) {
+        ("GET", "/state") => {
+            let max = parameter(request.query, "orders").and_then(|v| v.parse().ok());
+            let state = exchange.state(now_ms, max.unwrap_or(DEFAULT_ORDERS));
+            match serde_json::to_vec(&state) {
+                Ok(body) => HttpResponse::json(200, body),
+                Err(_) => refuse("state cannot be written"),
+            }
+        }
+        ("POST", "/price") => match serde_json::from_slice::<SetPrice<'_>>(request.body) {
+            Ok(set) => set_price(exchange, now_ms, &set),
+            Err(e) => refuse(&e.to_string()),
+        },
+        ("POST", "/status") => match serde_json::from_slice::<SetStatus>(request.body) {
+            Ok(set) => {
+                done(exchange.set_status(set.market, &set.symbol, set.status), "unknown symbol")
+            }
+            Err(e) => refuse(&e.to_string()),
+        },
+        ("POST", "/fault") => match serde_json::from_slice::<Fault>(request.body) {
+            Ok(fault) => done(exchange.queue_fault(fault), "too many faults are waiting"),
+            Err(e) => refuse(&e.to_string()),
+        },
+        ("DELETE", "/fault") => {
+            exchange.clear_faults();
+            done(true, "")
+        }
+        _ => HttpResponse::html(404, "Not Found"),
+    }
+}
+
+#[derive(Deserialize)]
+struct SetPrice<'a> {
+    market: Market,
+    symbol: String,
+    /// A string or a number, read digit for digit; null lets the price walk again.
+    #[serde(borrow)]
+    price: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct SetStatus {
+    market: Market,
+    symbol: String,
+    status: TradingStatus,
+}
+
+fn set_price(exchange: &mut Exchange, now_ms: u64, set: &SetPrice<'_>) -> HttpResponse {
+    let price = match set.price.get() {
+        "null" => None,
+        text => match text.trim_matches('"').parse::<Decimal>() {
+            Ok(price) => Some(price),
+            Err(_) => return refuse("price is not a decimal"),
+        },
+    };
+    let set = exchange.set_price(now_ms, set.market, &set.symbol, price);
+    done(set, "unknown symbol, or a price out of range")
+}
+
+fn account(engine: &Engine, index: usize, max_orders: usize) -> Option<AccountState> {
+    let account = engine.accounts.get(index)?;
+    let all = engine.orders.all_of(index);
+    let orders = all.iter().skip(all.len().saturating_sub(max_orders)).filter_map(|o| {
+        let i = engine.instruments.get(o.instrument)?;
+        Some(OrderState {
+            order_id: o.id,
+            client_id: o.client_id.to_string(),
+            market: i.market,
+            symbol: i.symbol,
+            side: o.side,
+            kind: o.kind,
+            time_in_force: o.tif,
+            position_side: o.position_side,
+            reduce_only: o.reduce_only,
+            price: o.price,
+            quantity: o.quantity,
+            executed: o.executed,
+            quote_executed: o.quote_executed,
+            status: o.status,
+            created_ms: o.created_ms,
+        })
+    });
+    let mut positions = Vec::new();
+    for (n, settings) in account.linear.iter().enumerate() {
+        for side in [PositionSide::Both, PositionSide::Long, PositionSide::Short] {
+            let p = settings.position(side);
+            if p.amount.is_zero() {
+                continue;
+            }
+            positions.push(PositionState {
+                symbol: engine.instruments.get(n)?.symbol,
+                side,
+                amount: p.amount,
+                entry: p.entry,
+                unrealized: p.unrealized(engine.last_price(n)),
+            });
+        }
+    }
+    Some(AccountState {
+        orders: orders.collect(),
+        positions,
+        spot: account
+            .spot
+            .iter()
+            .map(|(a, b)| (a.clone(), BalanceState { free: b.free, locked: b.locked }))
+            .collect(),
+        wallet: account.wallet,
+        available: engine.margin(index).available,
+        funding: account.funding,
+        hedge_mode: account.hedge_mode,
+    })
+}
+
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let pair = query.split('&').find_map(|p| p.split_once('=').filter(|(n, _)| *n == name))?;
+    percent_decode_str(pair.1).decode_utf8().ok().map(|v| v.into_owned())
+}
+
+fn done(ok: bool, otherwise: &str) -> HttpResponse {
+    if ok { HttpResponse::json(200, b"{\"ok\":true}".to_vec()) } else { refuse(otherwise) }
+}
+
+fn refuse(why: &str) -> HttpResponse {
+    let body = serde_json::json!({"ok": false, "error": why}).to_string();
+    HttpResponse::json(400, body.into_bytes())
+}

@@ -1,0 +1,239 @@
+//! The exchange behind a socket: HTTP/1.1 over TCP, wall clock, one lock.
+//!
+//! The server is a pump. It reads a request, holds the lock for as long as
+//! [`Exchange::handle`] takes, and writes the reply. It sits on hyper directly rather than on a
+//! web framework because a fault must be able to close a connection without any reply, which a
+//! framework's infallible handlers cannot do.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::config::Config;
+use crate::exchange::{BINANCE_PREFIX, Exchange};
+use crate::http::{Handled, HttpRequest, HttpResponse, MAX_BODY};
+
+/// Open connections at a time; further ones wait to be accepted.
+const MAX_CONNECTIONS: usize = 4_096;
+
+/// How long a client may take to send a request's head.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest delay a fault may ask for.
+const MAX_DELAY: Duration = Duration::from_secs(600);
+
+/// Starts simulated exchanges on sockets.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Binds `addr` (port 0 picks a free one) and serves an exchange on it until
+    /// [`Running::shutdown`], or until the handle is dropped. Must be called inside a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// The error of binding the address.
+    pub async fn start(addr: SocketAddr, config: Config) -> io::Result<Running> {
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        let exchange = Arc::new(Mutex::new(Exchange::new(config)));
+        let (stop, stopped) = watch::channel(());
+        let task = tokio::spawn(accept(listener, Arc::clone(&exchange), stopped));
+        tracing::info!(%addr, "simulated exchange is listening");
+        Ok(Running { addr, exchange, stop: Some(stop), task })
+    }
+}
+
+/// A simulated exchange that is being served, until this handle is dropped.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    exchange: Arc<Mutex<Exchange>>,
+    stop: Option<watch::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// The address it listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where and how to reach the Binance front.
+    #[must_use]
+    pub fn binance(&self) -> Endpoint {
+        let (api_key, api_secret) =
+            self.with(|exchange| (exchange.api_key().to_owned(), exchange.api_secret().to_owned()));
+        Endpoint {
+            rest: format!("http://{}{BINANCE_PREFIX}", self.addr),
+            ws: format!("ws://{}{BINANCE_PREFIX}", self.addr),
+            api_key,
+            api_secret,
+        }
+    }
+
+    /// Runs `f` on the exchange itself, with the lock held: keep it short.
+    pub fn with<R>(&self, f: impl FnOnce(&mut Exchange) -> R) -> R {
+        f(&mut lock(&self.exchange))
+    }
+
+    /// Stops accepting, closes all connections and waits until both have happened.
+    pub async fn shutdown(mut self) {
+        self.stop = None;
+        // The task only ends early if it panicked, and then nothing is left to stop.
+        let _ = (&mut self.task).await;
+    }
+}
+
+/// Address and credentials of one front. `Debug` does not show the secret.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// Base URL of all REST paths, spot and linear, without a trailing slash.
+    pub rest: String,
+    /// Base URL of all WebSocket paths. Answers 501 as long as WebSockets are not simulated.
+    pub ws: String,
+    /// An API key with all permissions.
+    pub api_key: String,
+    /// Its HMAC secret.
+    pub api_secret: String,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("rest", &self.rest)
+            .field("ws", &self.ws)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a connection is closed without a reply.
+#[derive(Debug, thiserror::Error)]
+#[error("connection dropped by a fault")]
+struct Dropped;
+
+async fn accept(
+    listener: TcpListener,
+    exchange: Arc<Mutex<Exchange>>,
+    mut stopped: watch::Receiver<()>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let room = connections.len() < MAX_CONNECTIONS;
+        tokio::select! {
+            // The sender is dropped to stop.
+            _ = stopped.changed() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if room => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(serve(stream, peer.ip(), Arc::clone(&exchange)));
+                }
+                Err(error) => {
+                    // Out of file descriptors, for example: wait for some to come back.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn serve(stream: TcpStream, peer: IpAddr, exchange: Arc<Mutex<Exchange>>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let service = service_fn(|request| answer(request, peer, &exchange));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    peer: IpAddr,
+    exchange: &Mutex<Exchange>,
+) -> Result<Response<Full<Bytes>>, Dropped> {
+    let (head, body) = request.into_parts();
+    if head.headers.contains_key(hyper::header::UPGRADE) {
+        return Ok(write(HttpResponse::html(501, "Not Implemented")));
+    }
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return Ok(write(HttpResponse::html(413, "Payload Too Large"))),
+    };
+    let headers: Vec<(&str, &str)> = head
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        .collect();
+    let request = HttpRequest {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or(""),
+        headers: &headers,
+        body: &body,
+        peer,
+    };
+    let handled = lock(exchange).handle(now_ms(), &request);
+    match handled {
+        Handled::Reply(reply) => Ok(write(reply)),
+        Handled::ReplyAfter(ms, reply) => {
+            pause(ms).await;
+            Ok(write(reply))
+        }
+        Handled::HandleAfter(ms) => {
+            pause(ms).await;
+            let reply = lock(exchange).handle_late(now_ms(), &request);
+            Ok(write(reply))
+        }
+        Handled::Drop => Err(Dropped),
+    }
+}
+
+fn write(reply: HttpResponse) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// A panic while the lock was held is impossible by construction; should there ever be one, the
+/// exchange stays usable.
+fn lock(exchange: &Mutex<Exchange>) -> MutexGuard<'_, Exchange> {
+    exchange.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn pause(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms).min(MAX_DELAY)).await;
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,7 +1,17 @@
 //! `hoox`: trading signals to signed orders, exactly once.
 
+mod demo;
 mod exchange;
+mod log;
+mod recorder;
+mod serve;
+mod server;
+mod service;
 mod sign;
+mod store;
+mod venue;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -17,19 +27,28 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
+    Serve(serve::ServeArgs),
+    Venue(venue::VenueArgs),
     Sign(sign::SignArgs),
 }
 
-fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
-    let result = match cli.command {
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
         Command::Sign(args) => sign::run(&args, std::io::stdin().lock(), std::io::stdout().lock()),
+        Command::Demo(args) => run_async(demo::run(args)),
+        Command::Serve(args) => run_async(serve::run(args)),
+        Command::Venue(args) => run_async(venue::run(args)),
     };
     match result {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hoox: {error:#}");
-            std::process::ExitCode::FAILURE
+            ExitCode::FAILURE
         }
     }
+}
+
+fn run_async(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }

@@ -1,0 +1,157 @@
+//! `hoox serve`: the service, listening.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use axum::http::HeaderName;
+use hoox_connector::{Credentials, Venue};
+use hoox_signer::Secret;
+use tokio::net::TcpListener;
+
+use crate::recorder::Recorder;
+use crate::server::{Listening, Shared};
+use crate::service::{AccountSetup, Service, Setup};
+
+/// Take signals over HTTP and place orders.
+///
+/// Listens for POST /webhook and GET /health. Secrets come from the environment:
+///
+///   WEBHOOK_API_KEY                        the passkey of the signals, plain or sha256:<hex>
+///   BINANCE_API_KEY, BINANCE_API_SECRET    an account (a PEM secret is an Ed25519 or RSA key)
+///
+/// Everything else is configuration, kept in the data directory and changed with --config; a change
+/// is in force within a second. Example, against a simulated venue:
+///
+///   hoox venue --listen 127.0.0.1:9000 --json
+///   WEBHOOK_API_KEY=choose-one BINANCE_API_KEY=… BINANCE_API_SECRET=… \
+///     hoox serve --base-url binance=http://127.0.0.1:9000/binance
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+
+    /// Where the ledger, the idempotency store and the configuration are kept
+    #[arg(long, default_value = "hoox-data", value_name = "DIRECTORY")]
+    data_dir: PathBuf,
+
+    /// Send a venue's requests there instead of to the live venue (repeatable)
+    #[arg(long, value_name = "VENUE=URL", value_parser = parse_base_url)]
+    base_url: Vec<(Venue, String)>,
+
+    /// Write a configuration value before the start (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
+    config: Vec<(String, String)>,
+
+    /// The header that names the client's address, if a trusted proxy stands in front
+    #[arg(long, value_name = "HEADER")]
+    address_header: Option<HeaderName>,
+
+    /// Tell in a Server-Timing header how long each step of a signal took
+    #[arg(long)]
+    server_timing: bool,
+
+    /// Write the first line and the log as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Serves until it is interrupted.
+pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    crate::log::start(args.json);
+    let setup = Setup {
+        data_dir: args.data_dir.clone(),
+        passkeys: ["WEBHOOK_API_KEY", "WEBHOOK_API_KEY_BINDING"]
+            .into_iter()
+            .filter_map(environment)
+            .collect(),
+        config: args.config.clone(),
+        accounts: accounts(&args.base_url)?,
+        transport: Recorder::silent()?,
+    };
+    if setup.accounts.is_empty() {
+        tracing::warn!("no account: set BINANCE_API_KEY and BINANCE_API_SECRET to trade");
+    }
+    // Before the work of opening, so that a port in use is told at once.
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!("cannot listen on {}; choose another address with --listen", args.listen)
+    })?;
+    let service = Arc::new(Service::open(setup).await?);
+    let store = service.store.clone();
+    let reconciling = Arc::clone(&service);
+    let reconciler = tokio::spawn(async move { reconciling.keep_reconciling().await });
+    let shared =
+        Shared { service, address_header: args.address_header, server_timing: args.server_timing };
+    let listening = Listening::start(listener, shared)?;
+    let url = format!("http://{}", listening.address());
+    let mut stdout = std::io::stdout();
+    if args.json {
+        writeln!(stdout, "{}", serde_json::json!({ "listening": url }))?;
+    } else {
+        writeln!(stdout, "listening on {url}, data in {}", args.data_dir.display())?;
+    }
+    stdout.flush()?;
+    interrupted().await?;
+    tracing::info!("stopping: what has begun is finished first");
+    listening.stop().await?;
+    reconciler.abort();
+    store.flush().await?;
+    Ok(())
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn interrupted() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result?,
+        _ = terminated.recv() => {}
+    }
+    Ok(())
+}
+
+/// The accounts whose secrets the environment holds, under the names of trade.md §5.
+fn accounts(base_urls: &[(Venue, String)]) -> anyhow::Result<Vec<AccountSetup>> {
+    let mut accounts = Vec::new();
+    for venue in Venue::ALL {
+        let name = venue.as_str().to_ascii_uppercase();
+        let find = |documented: &str, alias: &str| {
+            environment(&format!("{name}_{documented}"))
+                .or_else(|| environment(&format!("{name}_{alias}")))
+        };
+        let (key, secret) = (find("API_KEY", "KEY_BINDING"), find("API_SECRET", "SECRET_BINDING"));
+        let base_url = base_urls.iter().find(|(of, _)| *of == venue).map(|(_, url)| url.clone());
+        match (key, secret) {
+            (Some(key), Some(secret)) => {
+                let credentials = Credentials::from_secret(key.expose(), secret.expose())
+                    .with_context(|| format!("{name}_API_SECRET"))?;
+                accounts.push(AccountSetup { venue, credentials, base_url });
+            }
+            (None, None) => {}
+            _ => bail!("set both {name}_API_KEY and {name}_API_SECRET, or neither"),
+        }
+    }
+    Ok(accounts)
+}
+
+fn environment(name: &str) -> Option<Secret> {
+    std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::from)
+}
+
+fn parse_base_url(text: &str) -> Result<(Venue, String), String> {
+    let (venue, url) = text.split_once('=').ok_or("not VENUE=URL")?;
+    let venue = venue.parse().map_err(|_| format!("unknown venue `{venue}`"))?;
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return Err(format!("`{url}` does not begin with http:// or https://"));
+    }
+    Ok((venue, url.trim_end_matches('/').to_owned()))
+}
+
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("not KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}

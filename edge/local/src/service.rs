@@ -1,0 +1,101 @@
+//! What `hoox serve` is made of: store, exchanges and router, put together once.
+
+use core::time::Duration;
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use hoox_connector::{Client, Credentials, Market, SystemClock, Venue};
+use hoox_router::{Desk, Desks, Router, Settings};
+use hoox_signer::Secret;
+
+use crate::exchange::Dialect;
+use crate::recorder::Recorder;
+use crate::store::SqliteStore;
+
+/// How often open orders are looked at again.
+const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+
+/// One account at one venue.
+pub(crate) type Account = Desk<Dialect, Recorder, SystemClock>;
+
+/// The router of this process.
+pub(crate) type LocalRouter = Router<SqliteStore, SqliteStore, Desks<Account>, SystemClock>;
+
+/// Everything a server needs.
+pub(crate) struct Service {
+    pub(crate) store: SqliteStore,
+    pub(crate) router: LocalRouter,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Service")
+    }
+}
+
+/// How a service is set up.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) data_dir: PathBuf,
+    /// Webhook passkeys, used if the configuration has none; the first usable one counts.
+    pub(crate) passkeys: Vec<Secret>,
+    /// Configuration to write before the start.
+    pub(crate) config: Vec<(String, String)>,
+    pub(crate) accounts: Vec<AccountSetup>,
+    pub(crate) transport: Recorder,
+}
+
+/// How one account is reached.
+#[derive(Debug)]
+pub(crate) struct AccountSetup {
+    pub(crate) venue: Venue,
+    pub(crate) credentials: Credentials,
+    /// Instead of the live venue.
+    pub(crate) base_url: Option<String>,
+}
+
+impl Service {
+    /// Opens the store, reconciles what the last run left open, and warms the connections.
+    pub(crate) async fn open(setup: Setup) -> anyhow::Result<Self> {
+        let store = SqliteStore::open(&setup.data_dir)?;
+        for (key, value) in &setup.config {
+            store.set_config(key, value).await.with_context(|| format!("cannot set {key}"))?;
+        }
+        let mut desks = Desks::new();
+        for account in setup.accounts {
+            let AccountSetup { venue, credentials, base_url } = account;
+            let Some(mut dialect) = Dialect::live(venue, Market::Linear, credentials) else {
+                bail!("{venue} is not supported");
+            };
+            if let Some(base_url) = base_url {
+                dialect = dialect.with_base_url(&base_url);
+            }
+            let client = Client::new(dialect, setup.transport.clone(), SystemClock);
+            let desk = Desk::new(client, SystemClock);
+            match tokio::time::timeout(Duration::from_secs(10), desk.warm_up()).await {
+                Ok(Ok(())) => tracing::info!(%venue, "connected"),
+                Ok(Err(error)) => tracing::warn!(%venue, %error, "not reachable at the start"),
+                Err(_) => tracing::warn!(%venue, "not reachable at the start: no answer in 10 s"),
+            }
+            desks = desks.with(venue, false, desk);
+        }
+        let mut settings = Settings::default();
+        settings.passkeys = setup.passkeys;
+        let router =
+            Router::with_settings(store.clone(), store.clone(), desks, SystemClock, settings);
+        let summary = router.recover().await.context("cannot read the last run's open orders")?;
+        tracing::info!(?summary, "reconciled what the last run left open");
+        Ok(Self { store, router })
+    }
+
+    /// Carries on, for ever, with orders whose outcome a request could not wait for.
+    pub(crate) async fn keep_reconciling(&self) {
+        loop {
+            tokio::time::sleep(RECONCILE_EVERY).await;
+            if let Err(error) = self.router.recover().await {
+                tracing::error!(%error, "open orders cannot be read");
+            }
+        }
+    }
+}

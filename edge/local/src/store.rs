@@ -1,0 +1,336 @@
+//! The durable store of one process: SQLite in the data directory.
+//!
+//! One thread writes, in transactions that take in everything that is waiting (group commit); a
+//! transaction with an intent in it is synced before anybody is told. Readers have connections of
+//! their own and see what has been committed; what has been asked for but not yet committed is
+//! covered by the reservations in memory.
+
+mod config;
+mod schema;
+mod writer;
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hoox_connector::{Decimal, Timestamp, parse_decimal};
+use hoox_router::{
+    Admission, CallerId, Durability, IdempotencyKey, MemoryRate, Record, RefusedSignal, RequestId,
+    Reservation, SignalStore, State, StoreUnavailable,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use writer::{Job, Writer};
+
+/// How many idle read connections are kept.
+const READERS_MAX: usize = 8;
+
+/// The store.
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    writer: Writer,
+    readers: Mutex<Vec<Connection>>,
+    /// Keys that are held but whose record is not committed yet.
+    held: Mutex<HashMap<IdempotencyKey, Held>>,
+    rate: MemoryRate,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    request_id: RequestId,
+    until: Timestamp,
+}
+
+/// Why the store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error(
+        "cannot use the data directory {path}: {cause}. Choose another with --data-dir, or make it writable"
+    )]
+    Directory { path: String, cause: std::io::Error },
+    #[error(
+        "{path} is not a usable database ({cause}). Restore it from a backup, or move it away to begin anew; open orders are then no longer known here"
+    )]
+    Database { path: String, cause: rusqlite::Error },
+    #[error(
+        "{path} was written by a newer version of hoox (schema {found}, this one knows {known}). Use that version"
+    )]
+    TooNew { path: String, found: i64, known: i64 },
+    #[error("{path} is in use by another hoox. Stop it, or choose another --data-dir")]
+    InUse { path: String },
+}
+
+impl SqliteStore {
+    /// Opens or creates the store in `directory`, which is created if it is missing. Only one
+    /// process at a time may have it open.
+    pub(crate) fn open(directory: &Path) -> Result<Self, OpenError> {
+        let in_directory =
+            |cause| OpenError::Directory { path: directory.display().to_string(), cause };
+        std::fs::create_dir_all(directory).map_err(in_directory)?;
+        let lock = std::fs::File::create(directory.join("hoox.lock")).map_err(in_directory)?;
+        if let Err(std::fs::TryLockError::WouldBlock) = lock.try_lock() {
+            return Err(OpenError::InUse { path: directory.display().to_string() });
+        }
+        let path = directory.join("hoox.db");
+        let writing = schema::open(&path)?;
+        let inner = Inner {
+            writer: Writer::start(writing, lock),
+            path,
+            readers: Mutex::default(),
+            held: Mutex::default(),
+            rate: MemoryRate::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Waits until everything asked for so far is on stable storage.
+    pub(crate) async fn flush(&self) -> Result<(), StoreUnavailable> {
+        self.inner.writer.synced(Job::Flush).await
+    }
+
+    /// Runs `read` on a read connection.
+    fn read<R>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<R>,
+    ) -> Result<R, StoreUnavailable> {
+        let pooled = lock(&self.inner.readers).pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => schema::open_reader(&self.inner.path).map_err(unavailable)?,
+        };
+        let result = read(&connection).map_err(unavailable);
+        let mut readers = lock(&self.inner.readers);
+        if result.is_ok() && readers.len() < READERS_MAX {
+            readers.push(connection);
+        }
+        result
+    }
+
+    /// The rows of the `trades` table, newest first.
+    pub(crate) fn trades(&self, limit: usize) -> Result<Vec<TradeRow>, StoreUnavailable> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT request_id, exchange, symbol, action, side, quantity, price, fee, order_id,
+                        status, error_message, created_at
+                 FROM trades ORDER BY created_at DESC, id DESC LIMIT ?1",
+            )?;
+            let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                Ok(TradeRow {
+                    request_id: row.get(0)?,
+                    exchange: row.get(1)?,
+                    symbol: row.get(2)?,
+                    action: row.get(3)?,
+                    side: row.get(4)?,
+                    quantity: row.get(5)?,
+                    price: row.get(6)?,
+                    fee: row.get(7)?,
+                    order_id: row.get(8)?,
+                    status: row.get(9)?,
+                    error_message: row.get(10)?,
+                    created_at: row.get(11)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// The latest record of a request, as JSON.
+    pub(crate) fn record_json(&self, request_id: &str) -> Result<Option<String>, StoreUnavailable> {
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT json FROM records WHERE request_id = ?1 AND leg = 0")?;
+            statement.query_row([request_id], |row| row.get(0)).optional()
+        })
+    }
+
+    /// Every order that filled, as client order id and quantity.
+    pub(crate) fn fills(&self) -> Result<Vec<(String, Decimal)>, StoreUnavailable> {
+        let rows: Vec<(String, String)> = self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT client_order_id, quantity FROM trades WHERE status IN ('Filled', 'Partial')",
+            )?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })?;
+        let parse = |(id, quantity): (String, String)| {
+            let quantity = parse_decimal(&quantity).map_err(|_| corrupt("quantity"))?;
+            Ok((id, quantity.normalize()))
+        };
+        rows.into_iter().map(parse).collect()
+    }
+
+    /// How many trades there are, by status.
+    pub(crate) fn trade_counts(&self) -> Result<Vec<(String, i64)>, StoreUnavailable> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT status, count(*) FROM trades GROUP BY status")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })
+    }
+}
+
+/// A row of the `trades` table (data.md §2); decimals are text.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct TradeRow {
+    pub(crate) request_id: String,
+    pub(crate) exchange: String,
+    pub(crate) symbol: String,
+    pub(crate) action: String,
+    pub(crate) side: String,
+    pub(crate) quantity: String,
+    pub(crate) price: Option<String>,
+    pub(crate) fee: Option<String>,
+    pub(crate) order_id: Option<String>,
+    pub(crate) status: String,
+    pub(crate) error_message: Option<String>,
+    pub(crate) created_at: i64,
+}
+
+impl SignalStore for SqliteStore {
+    async fn reserve(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Reservation, StoreUnavailable> {
+        {
+            let mut held = lock(&self.inner.held);
+            if let Some(earlier) = held.get(key).filter(|held| now < held.until) {
+                return Ok(Reservation::Duplicate { request_id: earlier.request_id, state: None });
+            }
+            held.insert(key.clone(), Held { request_id, until: now.after(ttl) });
+        }
+        // Held first, then looked up: whoever commits in between is seen by one or the other.
+        let found = self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT k.request_id, r.state FROM reservations k
+                 LEFT JOIN records r ON r.request_id = k.request_id AND r.leg = 0
+                 WHERE k.key = ?1 AND k.expires_at > ?2",
+            )?;
+            let row = |row: &rusqlite::Row<'_>| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+            };
+            statement.query_row(params![key.as_str(), millis(now)], row).optional()
+        });
+        match found {
+            Ok(None) => Ok(Reservation::Acquired),
+            Ok(Some((holder, state))) => {
+                self.forget(key, request_id);
+                let request_id = RequestId::new(&holder).map_err(|_| corrupt("request_id"))?;
+                let state = state.and_then(|name| state_named(&name));
+                Ok(Reservation::Duplicate { request_id, state })
+            }
+            Err(error) => {
+                self.forget(key, request_id);
+                Err(error)
+            }
+        }
+    }
+
+    async fn write(&self, record: &Record, durability: Durability) -> Result<(), StoreUnavailable> {
+        let json = serde_json::to_string(record)
+            .map_err(|error| StoreUnavailable(format!("cannot serialise a record: {error}")))?;
+        let job = Job::Record(Box::new(writer::Row::new(record, json)));
+        match durability {
+            Durability::Synced => {
+                self.inner.writer.synced(job).await?;
+                self.forget(&record.key, record.request_id);
+            }
+            // The hold stays in memory until it ends by itself: cheap, and never too short.
+            Durability::Lazy => self.inner.writer.lazy(job)?,
+        }
+        Ok(())
+    }
+
+    async fn release(&self, key: &IdempotencyKey) -> Result<(), StoreUnavailable> {
+        self.inner.writer.lazy(Job::Release(key.as_str().to_owned()))?;
+        lock(&self.inner.held).remove(key);
+        Ok(())
+    }
+
+    async fn open_intents(&self) -> Result<Vec<Record>, StoreUnavailable> {
+        self.inner.writer.synced(Job::Flush).await?;
+        let rows: Vec<String> = self.read(|connection| {
+            let mut statement = connection
+                .prepare("SELECT json FROM records WHERE open = 1 ORDER BY received_at, leg")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect()
+        })?;
+        rows.iter().map(|json| record(json)).collect()
+    }
+
+    async fn load(
+        &self,
+        request_id: RequestId,
+        leg: u8,
+    ) -> Result<Option<Record>, StoreUnavailable> {
+        self.inner.writer.synced(Job::Flush).await?;
+        let row: Option<String> = self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT json FROM records WHERE request_id = ?1 AND leg = ?2")?;
+            statement.query_row(params![request_id.to_string(), leg], |row| row.get(0)).optional()
+        })?;
+        row.as_deref().map(record).transpose()
+    }
+
+    async fn admit(
+        &self,
+        caller: CallerId,
+        limit: u32,
+        window: Duration,
+        now: Timestamp,
+    ) -> Result<Admission, StoreUnavailable> {
+        Ok(self.inner.rate.admit(caller, limit, window, now))
+    }
+
+    async fn log_refusal(&self, refusal: &RefusedSignal) {
+        let Ok(json) = serde_json::to_string(refusal) else { return };
+        let job = Job::Refusal(Box::new(writer::RefusalRow::new(refusal, json)));
+        if let Err(error) = self.inner.writer.lazy(job) {
+            tracing::warn!(%error, "a refused signal was not logged");
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Ends a hold in memory, if it is still the one of `request_id`.
+    fn forget(&self, key: &IdempotencyKey, request_id: RequestId) {
+        let mut held = lock(&self.inner.held);
+        if held.get(key).is_some_and(|held| held.request_id == request_id) {
+            held.remove(key);
+        }
+    }
+}
+
+fn record(json: &str) -> Result<Record, StoreUnavailable> {
+    serde_json::from_str(json).map_err(|error| StoreUnavailable(format!("corrupt record: {error}")))
+}
+
+fn state_named(name: &str) -> Option<State> {
+    serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
+}
+
+fn unavailable(error: rusqlite::Error) -> StoreUnavailable {
+    StoreUnavailable(error.to_string())
+}
+
+fn corrupt(column: &str) -> StoreUnavailable {
+    StoreUnavailable(format!("corrupt column {column}"))
+}
+
+fn millis(at: Timestamp) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,121 @@
+//! The tables (data.md §2, with decimals as text), and opening a database that has them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::OpenError;
+
+/// Each entry brings a database from its index to the next; applied in order, never twice.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE records (
+        request_id  TEXT    NOT NULL,
+        leg         INTEGER NOT NULL,
+        state       TEXT    NOT NULL,
+        open        INTEGER NOT NULL,
+        received_at INTEGER NOT NULL,
+        json        TEXT    NOT NULL,
+        PRIMARY KEY (request_id, leg)
+    ) WITHOUT ROWID;
+    CREATE INDEX records_open ON records (received_at, leg) WHERE open = 1;
+
+    CREATE TABLE reservations (
+        key        TEXT    PRIMARY KEY,
+        request_id TEXT    NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX reservations_expiry ON reservations (expires_at);
+
+    CREATE TABLE trades (
+        id              TEXT PRIMARY KEY,
+        request_id      TEXT    NOT NULL,
+        exchange        TEXT    NOT NULL,
+        symbol          TEXT    NOT NULL,
+        action          TEXT    NOT NULL,
+        side            TEXT    NOT NULL,
+        quantity        TEXT    NOT NULL,
+        price           TEXT,
+        fee             TEXT,
+        fee_asset       TEXT,
+        order_id        TEXT,
+        status          TEXT    NOT NULL,
+        leverage        INTEGER,
+        client_order_id TEXT    NOT NULL,
+        idempotency_key TEXT    NOT NULL,
+        error_message   TEXT,
+        test            INTEGER NOT NULL,
+        created_at      INTEGER NOT NULL,
+        updated_at      INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX trades_created ON trades (created_at, id);
+    CREATE INDEX trades_symbol ON trades (symbol, created_at);
+
+    CREATE TABLE trade_signals (
+        signal_id    TEXT PRIMARY KEY,
+        request_id   TEXT    NOT NULL,
+        timestamp    INTEGER NOT NULL,
+        symbol       TEXT,
+        signal_type  TEXT,
+        source       TEXT    NOT NULL,
+        raw_data     TEXT,
+        outcome      TEXT    NOT NULL,
+        processed_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX trade_signals_timestamp ON trade_signals (timestamp);
+
+    CREATE TABLE config (
+        key   TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID;
+"];
+
+/// Opens or creates the database for writing, and brings its tables up to date.
+pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+    let shown = || path.display().to_string();
+    let unusable = |cause| OpenError::Database { path: shown(), cause };
+    let mut connection = Connection::open(path).map_err(unusable)?;
+    configure(&connection).map_err(unusable)?;
+    let found: i64 =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(unusable)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(OpenError::TooNew { path: shown(), found, known });
+    }
+    for (version, migration) in (1i64..).zip(MIGRATIONS) {
+        if version > found {
+            let migrate = |connection: &mut Connection| {
+                let transaction = connection.transaction()?;
+                transaction.execute_batch(migration)?;
+                transaction.pragma_update(None, "user_version", version)?;
+                transaction.commit()
+            };
+            migrate(&mut connection).map_err(unusable)?;
+        }
+    }
+    // A damaged page shows here, not in the middle of an order.
+    let sound: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(unusable)?;
+    if sound != "ok" {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        return Err(unusable(rusqlite::Error::SqliteFailure(code, Some(sound))));
+    }
+    Ok(connection)
+}
+
+/// Opens the database for reading.
+pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(2))?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}

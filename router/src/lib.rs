@@ -1,1 +1,79 @@
-//! placeholder
+//! From a trading signal to exactly one order.
+//!
+//! In scope: what a signal may say and who may send it ([`RawSignal`], [`Signal`], [`Passkey`],
+//! [`AllowList`], [`admit`]), where it goes and what it comes to ([`choose`], [`entry_leg`],
+//! [`closing_legs`], [`size_from_usdt`]), the life of the order ([`lifecycle`]), and the [`Router`]
+//! that carries it all out over four ports: [`SignalStore`], [`ConfigStore`], [`Exchanges`] and
+//! [`Clock`](hoox_connector::Clock). Out of scope: sockets, files, databases, environment variables,
+//! and every exchange's wire format.
+//!
+//! What it promises: an order is sent only when its intent is durable; sent again only when the
+//! exchange certainly has none; and reported as refused only when there certainly is none.
+//!
+//! ```
+//! use hoox_router::{RawSignal, Action};
+//!
+//! let body = br#"{"apiKey":"secret","exchange":"binance","action":"buy",
+//!                 "symbol":"BINANCE:BTCUSDT.P","quantity":0.001}"#;
+//! let signal = RawSignal::parse(body)?.validate().unwrap();
+//! assert_eq!((signal.action, signal.symbol.as_str()), (Action::Long, "BTCUSDT"));
+//! # Ok::<(), hoox_router::ParseError>(())
+//! ```
+
+mod action;
+mod address;
+mod answer;
+mod as_text;
+mod cached_config;
+mod config;
+mod desk;
+mod drive;
+mod error_code;
+mod exchange;
+mod holdings;
+mod key;
+pub mod lifecycle;
+mod memory_store;
+mod passkey;
+mod plan;
+mod rate;
+mod raw_signal;
+mod record;
+mod request_id;
+mod route;
+mod router;
+mod signal;
+mod sizing;
+mod store;
+mod symbol;
+mod trace;
+
+pub use action::{Action, ActionError, Leg, closing_legs, entry_leg};
+pub use address::{AllowList, TRADINGVIEW_ADDRESSES};
+pub use answer::Answer;
+pub use cached_config::{CachedConfig, MemoryConfig};
+pub use config::{ConfigSnapshot, ConfigStore, ConfigUnavailable, ConfigWarning, QueueMode};
+pub use desk::{Desk, DeskSettings};
+pub use drive::RecoverySummary;
+pub use error_code::{ErrorCode, Failure, Violation};
+pub use exchange::{Desks, Exchange, Exchanges};
+pub use holdings::holdings;
+pub use key::{IdempotencyKey, client_order_id};
+pub use lifecycle::{Durability, State};
+pub use memory_store::MemoryStore;
+pub use passkey::{CallerId, Passkey};
+pub use rate::{Admission, MemoryRate, RateWindow, admit};
+pub use raw_signal::{BODY_MAX, ParseError, RawSignal};
+pub use record::{Execution, ExecutionStatus, Intent, Record, Refusal, WrittenOrder};
+pub use request_id::{InvalidRequestId, RequestId};
+pub use route::{Choice, ChoiceReason, RouteError, choose};
+pub use router::{FlipGuard, Router, Settings};
+pub use signal::{OrderType, QuantityUnit, Signal};
+pub use sizing::{SizingError, check_cap, size_from_usdt};
+pub use store::{Holding, RefusedSignal, Reservation, SignalStore, StoreUnavailable};
+pub use symbol::{SymbolError, normalize_symbol};
+pub use trace::{Step, Trace};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,9 +2,9 @@
 
 use hoox_connector::json::{self, Integer, MaybeNumber, Number, lenient};
 use hoox_connector::{
-    Accepted, Asset, Balance, BookTop, Change, ClientOrderId, Fee, Fill, FundingRate, Headers,
-    Market, OperationKind as Kind, OrderId, OrderReport, OrderStatus, Position, PositionSide,
-    Reply, Side, Symbol, Ticker, TimeInForce, Timestamp, VenueError,
+    Accepted, Asset, Balance, BookTop, Change, ClientOrderId, Decimal, Fee, Fill, FundingRate,
+    Headers, Market, OperationKind as Kind, OrderId, OrderReport, OrderStatus, Position,
+    PositionSide, RejectReason, Rejection, Reply, Side, Symbol, Ticker, TimeInForce, Timestamp, VenueError,
 };
 use serde::Deserialize;
 
@@ -73,6 +73,12 @@ pub(crate) fn decode(
         (Kind::SetMarginMode | Kind::SetPositionMode, _) => {
             json::read::<Done>(op, body).map(|_| Reply::Changed(Change::Applied))
         }
+        (Kind::PlaceBatch, _) => batch(json::read(op, body)?),
+        (Kind::CreateListenKey, _) => {
+            json::read(op, body).map(|it: ListenKey<'_>| Reply::ListenKey(it.listen_key.into()))
+        }
+        // The body repeats the key or is empty.
+        (Kind::ExtendListenKey | Kind::CloseListenKey, _) => Ok(Reply::Changed(Change::Applied)),
         (Kind::Instruments, _) => instruments::decode(market, body),
         (Kind::Ticker, Market::Spot) => json::read(op, body).map(|price: Price| {
             Reply::Ticker(Ticker::new(price.symbol, Some(price.price.0), None))
@@ -282,6 +288,58 @@ struct FillRow {
     commission_asset: Asset,
 }
 
+/// linear, "Place Multiple Orders": an order or an error for each.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchItem<'a> {
+    #[serde(default)]
+    order_id: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
+    client_order_id: Option<ClientOrderId>,
+    #[serde(default)]
+    update_time: Option<Integer>,
+    #[serde(default)]
+    code: Option<Integer>,
+    #[serde(borrow, default)]
+    msg: std::borrow::Cow<'a, str>,
+}
+
+fn batch(items: Vec<BatchItem<'_>>) -> Result<Reply, VenueError> {
+    let mut results = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
+        results.push(match (item.order_id, item.code) {
+            (Some(id), _) => Ok(Accepted {
+                order_id: Some(OrderId::from(id)),
+                client_order_id: item.client_order_id,
+                at: item.update_time.and_then(millis),
+            }),
+            (None, Some(code)) => match errors::coded(Market::Linear, 400, Headers::none(), code.0, &item.msg) {
+                Err(VenueError::Rejected(rejection)) => Err(rejection),
+                Err(VenueError::Throttled(_)) | Ok(_) => {
+                    Err(Rejection::new(RejectReason::Other, code.0, &item.msg))
+                }
+                // One order that may exist makes the batch one to reconcile.
+                Err(unknown) => return Err(unknown),
+            },
+            (None, None) => {
+                return Err(VenueError::Malformed(hoox_connector::Malformed {
+                    operation: Kind::PlaceBatch,
+                    field: format!("[{index}].orderId"),
+                    problem: "neither an order nor an error".into(),
+                }));
+            }
+        });
+    }
+    Ok(Reply::Batch(results))
+}
+
+/// linear, "Start User Data Stream".
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListenKey<'a> {
+    listen_key: &'a str,
+}
+
 /// linear, "New Algo Order" and "Query Algo Order".
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -411,13 +469,7 @@ impl PositionRow {
     fn position(&self) -> Position {
         let amount = self.position_amt.0;
         let hedge: Option<PositionSide> = self.position_side.into();
-        let side = match hedge {
-            _ if amount.is_zero() => None,
-            Some(side) => Some(side),
-            None if amount.is_sign_negative() => Some(PositionSide::Short),
-            None => Some(PositionSide::Long),
-        };
-        let mut it = Position::new(self.symbol, side, amount.abs());
+        let mut it = Position::new(self.symbol, side_of(amount, hedge), amount.abs());
         it.hedge = hedge.is_some();
         it.entry_price = self.entry_price.non_zero();
         it.mark_price = self.mark_price.non_zero();
@@ -425,6 +477,16 @@ impl PositionRow {
         it.unrealized_pnl = self.un_realized_profit.0;
         it.updated_at = self.update_time.and_then(millis);
         it
+    }
+}
+
+/// Long or short: as hedge mode names it, else by the sign; absent if there is no position.
+pub(crate) fn side_of(amount: Decimal, hedge: Option<PositionSide>) -> Option<PositionSide> {
+    match hedge {
+        _ if amount.is_zero() => None,
+        Some(side) => Some(side),
+        None if amount.is_sign_negative() => Some(PositionSide::Short),
+        None => Some(PositionSide::Long),
     }
 }
 
@@ -574,7 +636,7 @@ struct ServerTime {
 }
 
 #[derive(Deserialize, Clone, Copy)]
-enum Side_ {
+pub(crate) enum Side_ {
     #[serde(rename = "BUY")]
     Buy,
     #[serde(rename = "SELL")]
@@ -592,7 +654,7 @@ impl From<Side_> for Side {
 
 /// spot enums.md, "Order status".
 #[derive(Deserialize, Clone, Copy)]
-enum Status {
+pub(crate) enum Status {
     #[serde(rename = "NEW", alias = "PENDING_NEW", alias = "NEW_INSURANCE", alias = "NEW_ADL")]
     New,
     #[serde(rename = "PARTIALLY_FILLED")]
@@ -624,7 +686,7 @@ impl From<Status> for OrderStatus {
 }
 
 #[derive(Deserialize, Clone, Copy)]
-enum AlgoStatus {
+pub(crate) enum AlgoStatus {
     #[serde(rename = "NEW")]
     New,
     #[serde(rename = "TRIGGERING", alias = "TRIGGERED", alias = "FINISHED")]
@@ -653,7 +715,7 @@ impl From<AlgoStatus> for OrderStatus {
 }
 
 #[derive(Deserialize, Clone, Copy, Default)]
-enum Tif {
+pub(crate) enum Tif {
     #[serde(rename = "GTC", alias = "GTD")]
     GoodTillCancel,
     #[serde(rename = "IOC")]
@@ -680,7 +742,7 @@ impl From<Tif> for Option<TimeInForce> {
 }
 
 #[derive(Deserialize, Clone, Copy, Default)]
-enum Type {
+pub(crate) enum Type {
     #[serde(rename = "LIMIT_MAKER")]
     LimitMaker,
     #[default]
@@ -689,7 +751,7 @@ enum Type {
 }
 
 #[derive(Deserialize, Clone, Copy, Default)]
-enum PositionSide_ {
+pub(crate) enum PositionSide_ {
     #[serde(rename = "LONG")]
     Long,
     #[serde(rename = "SHORT")]
@@ -710,6 +772,6 @@ impl From<PositionSide_> for Option<PositionSide> {
 }
 
 /// A venue's milliseconds; zero and less mean "never".
-fn millis(value: Integer) -> Option<Timestamp> {
+pub(crate) fn millis(value: Integer) -> Option<Timestamp> {
     u64::try_from(value.0).ok().filter(|millis| *millis > 0).map(Timestamp::from_millis)
 }

@@ -5,27 +5,43 @@
 
 use hoox_connector::{
     Amendment, ClientOrderId, Decimal, EncodeError, MarginMode, Market, Method, NewOrder,
-    Operation, OrderClass, OrderKind, OrderRef, PositionMode, PositionSide, RequestBuf, Side, Size,
-    Symbol, TimeInForce, Timestamp, TriggerKind, Venue, write_decimal, write_encoded,
+    Operation, OrderClass, OrderKind, OrderRef, PositionMode, PositionSide, PreparedOrder,
+    RequestBuf, Side, Size, Symbol, TimeInForce, Timestamp, TriggerKind, Venue, write_decimal, write_encoded,
 };
 use hoox_signer::{Encoding, Position};
 
 use crate::Binance;
+use crate::params::{Form, write_json_members};
 
+#[inline]
 pub(crate) fn encode(
     binance: &Binance,
     op: &Operation<'_>,
     at: Timestamp,
     buf: &mut RequestBuf,
 ) -> Result<(), EncodeError> {
+    write(Writer { binance, buf, at, signed: true }, op)
+}
+
+/// The request for `op` without its signature and without the key: all parameters are in the query.
+pub(crate) fn encode_unsigned(
+    binance: &Binance,
+    op: &Operation<'_>,
+    at: Timestamp,
+    buf: &mut RequestBuf,
+) -> Result<(), EncodeError> {
+    write(Writer { binance, buf, at, signed: false }, op)
+}
+
+fn write(mut writer: Writer<'_>, op: &Operation<'_>) -> Result<(), EncodeError> {
     use Market::{Linear, Spot};
-    let market = binance.market;
+    let market = writer.binance.market;
     if !crate::limits::capabilities(market).supports(op.kind()) {
         return Err(unsupported(op.kind().as_str()));
     }
-    let mut writer = Writer { binance, buf, at };
     match op {
         Operation::Place(order) => writer.place(order.order()),
+        Operation::PlaceBatch(orders) => writer.place_batch(orders),
         Operation::Amend(amendment) => writer.amend(amendment),
         Operation::Cancel { symbol, order, class } => {
             let params = writer.begin(Method::Delete, order_path(market, *class));
@@ -126,6 +142,11 @@ pub(crate) fn encode(
         }
         Operation::FundingRate { symbol } => writer.public("/fapi/v1/premiumIndex", Some(symbol)),
         Operation::ServerTime => writer.public(pick(market, "/api/v3/time", "/fapi/v1/time"), None),
+        Operation::CreateListenKey => writer.listen_key(Method::Post),
+        // One key per account, so that the key itself is not repeated (linear, "Keepalive User Data
+        // Stream").
+        Operation::ExtendListenKey { .. } => writer.listen_key(Method::Put),
+        Operation::CloseListenKey { .. } => writer.listen_key(Method::Delete),
         _ => Err(unsupported(op.kind().as_str())),
     }
 }
@@ -141,6 +162,8 @@ struct Writer<'a> {
     binance: &'a Binance,
     buf: &'a mut RequestBuf,
     at: Timestamp,
+    /// Whether the request is to be sent, rather than read for its parameters.
+    signed: bool,
 }
 
 impl Writer<'_> {
@@ -171,12 +194,12 @@ impl Writer<'_> {
                 }
             }
             OrderKind::Limit { quantity, price, time_in_force } => {
-                self.raw(match time_in_force {
-                    TimeInForce::GoodTillCancel => "&type=LIMIT&timeInForce=GTC",
-                    TimeInForce::ImmediateOrCancel => "&type=LIMIT&timeInForce=IOC",
-                    TimeInForce::FillOrKill => "&type=LIMIT&timeInForce=FOK",
-                    TimeInForce::PostOnly => "&type=LIMIT_MAKER",
-                });
+                match time_in_force {
+                    TimeInForce::GoodTillCancel => self.raw("&type=LIMIT&timeInForce=GTC"),
+                    TimeInForce::ImmediateOrCancel => self.raw("&type=LIMIT&timeInForce=IOC"),
+                    TimeInForce::FillOrKill => self.raw("&type=LIMIT&timeInForce=FOK"),
+                    TimeInForce::PostOnly => self.raw("&type=LIMIT_MAKER"),
+                }
                 self.raw("&newOrderRespType=FULL");
                 self.decimal("&quantity=", *quantity);
                 self.decimal("&price=", *price);
@@ -231,8 +254,12 @@ impl Writer<'_> {
                 self.decimal("&quantity=", *quantity);
             }
             OrderKind::Limit { quantity, price, time_in_force } => {
-                self.raw("&type=LIMIT&timeInForce=");
-                self.raw(linear_time_in_force(*time_in_force));
+                match time_in_force {
+                    TimeInForce::GoodTillCancel => self.raw("&type=LIMIT&timeInForce=GTC"),
+                    TimeInForce::ImmediateOrCancel => self.raw("&type=LIMIT&timeInForce=IOC"),
+                    TimeInForce::FillOrKill => self.raw("&type=LIMIT&timeInForce=FOK"),
+                    TimeInForce::PostOnly => self.raw("&type=LIMIT&timeInForce=GTX"),
+                }
                 self.raw("&newOrderRespType=RESULT");
                 self.position(order);
                 self.decimal("&quantity=", *quantity);
@@ -287,6 +314,39 @@ impl Writer<'_> {
         self.sign(params, Place::Body)
     }
 
+    /// linear, "Place Multiple Orders": documented by Binance, but not in the protocol sheet. Takes
+    /// what "New Order" takes, as objects in a JSON list.
+    fn place_batch(&mut self, orders: &[PreparedOrder]) -> Result<(), EncodeError> {
+        let (field, problem) = ("orders", "not between 1 and 5");
+        if orders.is_empty() || orders.len() > crate::limits::BATCH_MAX {
+            return Err(EncodeError::Invalid { field, problem });
+        }
+        let mut list = String::from("[");
+        for order in orders {
+            if order.order().kind.is_conditional() {
+                return Err(unsupported("conditional orders in a batch"));
+            }
+            let single = Operation::Place(order);
+            let form = Form::of(self.binance, &single, self.at, self.buf)?;
+            list.push_str(if list.len() > 1 { ",{" } else { "{" });
+            let own = |name: &str| !matches!(name, "recvWindow" | "timestamp");
+            write_json_members(&mut list, form.params().filter(|(name, _)| own(name)));
+            list.push('}');
+        }
+        list.push(']');
+        let params = self.begin(Method::Post, "/fapi/v1/batchOrders");
+        self.text("batchOrders=", &list);
+        self.sign(params, Place::Body)
+    }
+
+    /// linear, "Start User Data Stream" and its sisters: the key's header, and nothing else.
+    fn listen_key(&mut self, method: Method) -> Result<(), EncodeError> {
+        self.begin(method, "/fapi/v1/listenKey");
+        let key = self.buf.push(self.binance.credentials.api_key());
+        self.buf.header("X-MBX-APIKEY", key);
+        Ok(())
+    }
+
     /// linear, "Modify Order": limit orders only, quantity and price both required.
     fn amend(&mut self, amendment: &Amendment) -> Result<(), EncodeError> {
         let quantity = amendment.quantity.ok_or(EncodeError::Missing("quantity"))?;
@@ -319,12 +379,19 @@ impl Writer<'_> {
         self.buf.position()
     }
 
+    #[inline]
     fn head(&mut self, order: &NewOrder) {
-        self.text("symbol=", order.symbol.as_str());
-        self.raw(match order.side {
-            Side::Buy => "&side=BUY",
-            Side::Sell => "&side=SELL",
-        });
+        self.raw("symbol=");
+        if order.symbol.is_plain() {
+            self.raw(order.symbol.as_str());
+        } else {
+            write_encoded(self.buf.text_mut(), order.symbol.as_str());
+        }
+        // A call for each arm: of a constant length, the copy is a few stores.
+        match order.side {
+            Side::Buy => self.raw("&side=BUY"),
+            Side::Sell => self.raw("&side=SELL"),
+        }
     }
 
     /// In hedge mode the position side says what reduces, and reduceOnly may not be sent (linear,
@@ -370,16 +437,15 @@ impl Writer<'_> {
         }
     }
 
-    /// linear, "New Order": `^[.A-Z:/a-z0-9_-]{1,36}$`, which spot takes too.
+    #[inline]
     fn client_id(&mut self, name: &str, id: &ClientOrderId) -> Result<(), EncodeError> {
-        let (field, text) = ("client_order_id", id.as_str());
-        if text.len() > 36 {
-            return Err(EncodeError::Invalid { field, problem: "longer than 36 characters" });
+        check_client_id(id)?;
+        if id.is_plain() {
+            self.raw(name);
+            self.raw(id.as_str());
+        } else {
+            self.text(name, id.as_str());
         }
-        if text.contains(['~', '@', '#']) {
-            return Err(EncodeError::Invalid { field, problem: "holds one of ~ @ #" });
-        }
-        self.text(name, text);
         Ok(())
     }
 
@@ -392,6 +458,10 @@ impl Writer<'_> {
         buf.push(if first { window.get(1..).unwrap_or(window) } else { window });
         buf.push_u64(self.at.as_millis());
         let payload = buf.since(params);
+        if !self.signed {
+            buf.set_query(payload);
+            return Ok(());
+        }
         buf.push("&signature=");
         buf.sign(self.binance.credentials.key(), payload, Encoding::Url)?;
         let signed = buf.since(params);
@@ -432,6 +502,19 @@ impl Writer<'_> {
     }
 }
 
+/// linear, "New Order": `^[.A-Z:/a-z0-9_-]{1,36}$`, which spot takes too.
+#[inline]
+pub(crate) fn check_client_id(id: &ClientOrderId) -> Result<(), EncodeError> {
+    let (field, text) = ("client_order_id", id.as_str());
+    if text.len() > 36 {
+        return Err(EncodeError::Invalid { field, problem: "longer than 36 characters" });
+    }
+    if !id.is_plain() && text.contains(['~', '@', '#']) {
+        return Err(EncodeError::Invalid { field, problem: "holds one of ~ @ #" });
+    }
+    Ok(())
+}
+
 fn pick(market: Market, spot: &'static str, linear: &'static str) -> &'static str {
     match market {
         Market::Spot => spot,
@@ -465,6 +548,6 @@ fn basis_points(percent: Decimal) -> Result<Decimal, EncodeError> {
     })
 }
 
-const fn unsupported(operation: &'static str) -> EncodeError {
+pub(crate) const fn unsupported(operation: &'static str) -> EncodeError {
     EncodeError::NotSupported { venue: Venue::Binance, operation }
 }

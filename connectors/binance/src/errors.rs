@@ -40,8 +40,14 @@ const BY_TEXT: &[(i64, &str, Class)] = &[
     (-1013, "Filter failure: MAX_POSITION", Reject(Reason::PositionLimit)),
     (-1013, "Filter failure: MAX_NUM", Reject(Reason::TooManyOrders)),
     (-1013, "Filter failure: EXCHANGE_MAX_NUM", Reject(Reason::TooManyOrders)),
-    // linear, HTTP 503: four bodies, told apart by their text.
+];
+
+/// linear "General Info", HTTP 503: of four bodies three say that the request failed. Spot has the
+/// last text too, and says of every 5xx that its outcome is unknown.
+const LINEAR_503: &[(i64, &str, Class)] = &[
     (-1000, "Unknown error, please check", Unknown),
+    (-1000, "Service Unavailable", Throttled(ThrottleKind::Overloaded)),
+    (-1000, "Internal error; unable to process", Throttled(ThrottleKind::Overloaded)),
     (-1001, "Internal error; unable to process", Throttled(ThrottleKind::Overloaded)),
 ];
 
@@ -116,14 +122,22 @@ pub(crate) fn classify(
     body: &[u8],
 ) -> Result<Reply, VenueError> {
     match hoox_connector::json::read::<Envelope<'_>>(op, body) {
-        Ok(Envelope { code, msg }) => coded(status, headers, code.0, &msg),
+        Ok(Envelope { code, msg }) => coded(market, status, headers, code.0, &msg),
         Err(_) => uncoded(market, status, headers, body),
     }
 }
 
-fn coded(status: u16, headers: Headers<'_>, code: i64, message: &str) -> Result<Reply, VenueError> {
-    let by_text = BY_TEXT.iter().find(|(c, text, _)| *c == code && message.starts_with(text));
-    let class = match by_text {
+/// Classifies a code and its message.
+pub(crate) fn coded(
+    market: Market,
+    status: u16,
+    headers: Headers<'_>,
+    code: i64,
+    message: &str,
+) -> Result<Reply, VenueError> {
+    let linear_503: &[_] = if (market, status) == (Market::Linear, 503) { LINEAR_503 } else { &[] };
+    let mut texts = linear_503.iter().chain(BY_TEXT);
+    let class = match texts.find(|(c, text, _)| *c == code && message.starts_with(text)) {
         Some((_, _, class)) => *class,
         None => match BY_CODE.iter().find(|(low, high, _)| (*low..=*high).contains(&code)) {
             Some((_, _, class)) => *class,
@@ -131,6 +145,11 @@ fn coded(status: u16, headers: Headers<'_>, code: i64, message: &str) -> Result<
             None if status >= 500 || status == 408 => Unknown,
             None => Reject(Reason::Other),
         },
+    };
+    // spot rest-api.md, "HTTP Return Codes": whatever a 5xx says, it is not a failure.
+    let class = match class {
+        Reject(_) if status >= 500 => Unknown,
+        class => class,
     };
     Err(match class {
         Unchanged => return Ok(Reply::Changed(Change::Unchanged)),

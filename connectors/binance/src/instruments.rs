@@ -38,7 +38,7 @@ struct RateLimit<'a> {
     #[serde(borrow)]
     interval: Cow<'a, str>,
     interval_num: u32,
-    limit: u32,
+    limit: u64,
 }
 
 impl RateLimit<'_> {
@@ -56,7 +56,7 @@ impl RateLimit<'_> {
             _ => return None,
         };
         let window = Duration::from_secs(seconds) * self.interval_num;
-        Some(RateUsage { orders, window, limit: Some(self.limit), used: None })
+        Some(RateUsage { orders, window, limit: u32::try_from(self.limit).ok(), used: None })
     }
 }
 

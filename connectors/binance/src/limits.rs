@@ -12,6 +12,9 @@ use hoox_connector::{
 /// what reconciling bots allow for.
 const VISIBILITY_DELAY: Duration = Duration::from_secs(2);
 
+/// The most orders in one batch (linear, "Place Multiple Orders").
+pub(crate) const BATCH_MAX: usize = 5;
+
 const SPOT: Capabilities = {
     let mut it = Capabilities::new(OperationSet::of(&[
         Kind::Place,
@@ -47,6 +50,7 @@ const LINEAR: Capabilities = {
     let mut it = Capabilities::new(OperationSet::of(&[
         Kind::Place,
         Kind::PlaceConditional,
+        Kind::PlaceBatch,
         Kind::Amend,
         Kind::Cancel,
         Kind::CancelConditional,
@@ -69,7 +73,11 @@ const LINEAR: Capabilities = {
         Kind::BookTop,
         Kind::FundingRate,
         Kind::ServerTime,
+        Kind::CreateListenKey,
+        Kind::ExtendListenKey,
+        Kind::CloseListenKey,
     ]));
+    it.batch_max = BATCH_MAX;
     it.triggers = true;
     it.trailing_stop = true;
     it.reduce_only = true;
@@ -95,6 +103,10 @@ pub(crate) fn cost(market: Market, op: &Operation<'_>) -> Cost {
     match op.kind() {
         Kind::Place | Kind::PlaceConditional if spot => Cost { weight: 1, orders: 1 },
         Kind::Place | Kind::PlaceConditional | Kind::Amend => Cost { weight: 0, orders: 1 },
+        Kind::PlaceBatch => match op {
+            Operation::PlaceBatch(orders) => Cost { weight: 5, orders: orders.len() as u32 },
+            _ => weight(5),
+        },
         Kind::OrderById | Kind::OrderByClientId | Kind::ConditionalOrder if spot => weight(4),
         Kind::OpenOrders | Kind::OpenConditionalOrders => weight(match (spot, all) {
             (true, false) => 6,

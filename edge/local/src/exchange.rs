@@ -1,33 +1,58 @@
 //! The dialects behind one type, so that everything above them is written once.
 
 use core::time::Duration;
+use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use hoox_binance::Binance;
+use hoox_bybit::Bybit;
 use hoox_connector::{
-    Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Market, Operation,
-    OperationKind, RateUsage, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
+    Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Instruments, Market,
+    Operation, OperationKind, OrderEntry, RateUsage, Reply, Request, RequestBuf, StreamProvider,
+    Timestamp, Venue, VenueError,
 };
+use hoox_mexc::Mexc;
 
 /// The dialect of any venue.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // one for each account, never moved on the order path
 pub(crate) enum Dialect {
     Binance(Binance),
+    Bybit(Bybit),
+    Mexc(Mexc),
+}
+
+/// Calls the same method on whichever dialect it is.
+macro_rules! each {
+    ($dialect:expr, $it:ident => $call:expr) => {
+        match $dialect {
+            Dialect::Binance($it) => $call,
+            Dialect::Bybit($it) => $call,
+            Dialect::Mexc($it) => $call,
+        }
+    };
 }
 
 impl Dialect {
     /// The dialect of a market, for the live venue.
     pub(crate) fn live(venue: Venue, market: Market, credentials: Credentials) -> Option<Self> {
-        match (venue, market) {
-            (Venue::Binance, Market::Spot) => Some(Self::Binance(Binance::spot(credentials))),
-            (Venue::Binance, Market::Linear) => Some(Self::Binance(Binance::linear(credentials))),
-            _ => None,
-        }
+        Some(match (venue, market) {
+            (Venue::Binance, Market::Spot) => Self::Binance(Binance::spot(credentials)),
+            (Venue::Binance, Market::Linear) => Self::Binance(Binance::linear(credentials)),
+            (Venue::Bybit, Market::Spot) => Self::Bybit(Bybit::spot(credentials)),
+            (Venue::Bybit, Market::Linear) => Self::Bybit(Bybit::linear(credentials)),
+            (Venue::Mexc, Market::Spot) => Self::Mexc(Mexc::spot(credentials)),
+            (Venue::Mexc, Market::Linear) => Self::Mexc(Mexc::linear(credentials)),
+            _ => return None,
+        })
     }
 
     /// The same at another host.
     pub(crate) fn with_base_url(self, base_url: &str) -> Self {
         match self {
             Self::Binance(it) => Self::Binance(it.with_base_url(base_url)),
+            Self::Bybit(it) => Self::Bybit(it.with_base_url(base_url)),
+            Self::Mexc(it) => Self::Mexc(it.with_base_url(base_url)),
         }
     }
 
@@ -35,35 +60,58 @@ impl Dialect {
     pub(crate) fn with_recv_window(self, window: Duration) -> Self {
         match self {
             Self::Binance(it) => Self::Binance(it.with_recv_window(window)),
+            Self::Bybit(it) => Self::Bybit(it.with_recv_window(window)),
+            Self::Mexc(it) => Self::Mexc(it.with_recv_window(window)),
         }
     }
 
-    fn inner(&self) -> &impl ExchangeProvider {
+    /// Whether replies count contracts, so that they cannot be read without the instruments.
+    pub(crate) fn counts_contracts(&self) -> bool {
+        matches!(self, Self::Mexc(it) if it.market() == Market::Linear)
+    }
+
+    /// The same, reading replies with these instruments where it needs them.
+    pub(crate) fn with_instruments(self, instruments: Arc<Instruments>) -> Self {
         match self {
-            Self::Binance(it) => it,
+            Self::Mexc(it) => Self::Mexc(it.with_instruments(instruments)),
+            other => other,
         }
+    }
+
+    /// The order-entry half, where the venue takes orders over WebSocket.
+    pub(crate) fn order_entry(&self) -> Option<&dyn OrderEntry> {
+        match self {
+            Self::Binance(it) => Some(it),
+            Self::Bybit(it) => Some(it),
+            Self::Mexc(_) => None,
+        }
+    }
+
+    /// The stream half.
+    pub(crate) fn streams(&self) -> &dyn StreamProvider {
+        each!(self, it => it)
     }
 }
 
 impl ExchangeProvider for Dialect {
     fn venue(&self) -> Venue {
-        self.inner().venue()
+        each!(self, it => it.venue())
     }
 
     fn market(&self) -> Market {
-        self.inner().market()
+        each!(self, it => it.market())
     }
 
     fn capabilities(&self) -> &Capabilities {
-        self.inner().capabilities()
+        each!(self, it => it.capabilities())
     }
 
     fn base_url(&self) -> &str {
-        self.inner().base_url()
+        each!(self, it => it.base_url())
     }
 
     fn recv_window(&self) -> Duration {
-        self.inner().recv_window()
+        each!(self, it => it.recv_window())
     }
 
     fn encode<'b>(
@@ -72,7 +120,7 @@ impl ExchangeProvider for Dialect {
         at: Timestamp,
         buf: &'b mut RequestBuf,
     ) -> Result<Request<'b>, EncodeError> {
-        self.inner().encode(op, at, buf)
+        each!(self, it => it.encode(op, at, buf))
     }
 
     fn decode(
@@ -82,14 +130,14 @@ impl ExchangeProvider for Dialect {
         headers: Headers<'_>,
         body: &mut [u8],
     ) -> Result<Reply, VenueError> {
-        self.inner().decode(op, status, headers, body)
+        each!(self, it => it.decode(op, status, headers, body))
     }
 
     fn cost(&self, op: &Operation<'_>) -> Cost {
-        self.inner().cost(op)
+        each!(self, it => it.cost(op))
     }
 
-    fn usage(&self, headers: Headers<'_>) -> arrayvec::ArrayVec<RateUsage, 4> {
-        self.inner().usage(headers)
+    fn usage(&self, headers: Headers<'_>) -> ArrayVec<RateUsage, 4> {
+        each!(self, it => it.usage(headers))
     }
 }

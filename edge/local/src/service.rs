@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use hoox_connector::{Client, Credentials, Market, SystemClock, Venue};
@@ -71,7 +72,13 @@ impl Service {
             if let Some(base_url) = base_url {
                 dialect = dialect.with_base_url(&base_url);
             }
-            let client = Client::new(dialect, setup.transport.clone(), SystemClock);
+            let mut client = Client::new(dialect.clone(), setup.transport.clone(), SystemClock);
+            if dialect.counts_contracts() {
+                let instruments = client.instruments().await;
+                let instruments = instruments.with_context(|| format!("{venue}'s instruments"))?;
+                let dialect = dialect.with_instruments(Arc::new(instruments));
+                client = Client::new(dialect, setup.transport.clone(), SystemClock);
+            }
             let desk = Desk::new(client, SystemClock);
             match tokio::time::timeout(Duration::from_secs(10), desk.warm_up()).await {
                 Ok(Ok(())) => tracing::info!(%venue, "connected"),

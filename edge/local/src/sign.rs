@@ -2,20 +2,21 @@
 
 mod case;
 
-use std::collections::HashMap;
+use core::time::Duration;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use hoox_connector::{
     Credentials, EncodeError, ExchangeProvider, FilterError, Headers, Instruments, Market,
-    OperationKind, PriceRounding, Reply, Request, RequestBuf, Timestamp, Venue,
+    OperationKind, PriceRounding, Reply, Request, RequestBuf, Socket, Timestamp, Venue,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::exchange::Dialect;
-use case::{Asked, Case, CaseError};
+use case::{Asked, Case, CaseError, Wire};
 
 /// The longest line that is read.
 const LINE_MAX: usize = 1024 * 1024;
@@ -116,55 +117,95 @@ impl Signer {
             }
         };
         match self.sign(&case) {
-            Ok((base_url, request)) => {
-                Ok(serde_json::to_writer(output, &Signed::new(case.id, &base_url, request))?)
-            }
+            Ok(signed) => Ok(serde_json::to_writer(output, &signed)?),
             Err(error) => Ok(serde_json::to_writer(output, &Failure::new(case.id, &error))?),
         }
     }
 
-    fn sign(&mut self, case: &Case<'_>) -> Result<(String, Request<'_>), CaseError> {
-        let venue = case.venue()?;
-        let market = case.market()?;
+    fn sign<'a>(&'a mut self, case: &Case<'a>) -> Result<Signed<'a>, CaseError> {
+        let (venue, market) = (case.venue()?, case.market()?);
         let credentials = Credentials::from_secret(&case.api_key, &case.secret)
             .map_err(|error| CaseError::invalid(format!("secret: {error}")))?;
         let mut dialect = Dialect::live(venue, market, credentials)
             .ok_or_else(|| CaseError::not_supported(format!("{venue} {market}")))?;
         if let Some(window) = case.recv_window {
-            dialect = dialect.with_recv_window(core::time::Duration::from_millis(window));
+            dialect = dialect.with_recv_window(Duration::from_millis(window));
         }
-        let instruments = self.instruments.get(&(venue, market));
-        let asked = Asked::new(case, instruments, self.rounding)?;
         let at = Timestamp::from_millis(case.timestamp_ms);
-        let request = dialect.encode(&asked.operation(), at, &mut self.buf)?;
-        Ok((dialect.base_url().to_owned(), request))
+        let instruments = self.instruments.get(&(venue, market));
+        let entry = || {
+            let message = format!("{venue} {market} takes no orders over WebSocket");
+            dialect.order_entry().ok_or(CaseError::not_supported(message))
+        };
+        match case.wire() {
+            Wire::Rest(operation) => {
+                let asked = Asked::new(case, operation, instruments, self.rounding)?;
+                let request = dialect.encode(&asked.operation(), at, &mut self.buf)?;
+                Ok(Signed::request(case.id, dialect.base_url(), request))
+            }
+            Wire::Frame(operation) => {
+                let asked = Asked::new(case, operation, instruments, self.rounding)?;
+                let entry = entry()?;
+                entry.encode_frame(&asked.operation(), at, 1, false, &mut self.buf)?;
+                Signed::frame(case.id, entry.entry_url().unwrap_or(""), self.buf.request())
+            }
+            Wire::Logon => {
+                let entry = entry()?;
+                entry.encode_logon(at, 1, &mut self.buf)?;
+                Signed::frame(case.id, entry.entry_url().unwrap_or(""), self.buf.request())
+            }
+            Wire::Authenticate => {
+                // Bybit signs the end of an authentication, other venues its beginning.
+                let at = match case.expires()? {
+                    Some(expires) => before(expires, hoox_bybit::AUTH_LIFE),
+                    None => at,
+                };
+                let streams = dialect.streams();
+                let mut frame = String::new();
+                streams.authenticate(at, 1, &mut frame)?;
+                if frame.is_empty() {
+                    let message = format!("{venue} {market} authenticates no stream by a frame");
+                    return Err(CaseError::not_supported(message));
+                }
+                Signed::authentication(case.id, &streams.socket_url(Socket::Private, None), &frame)
+            }
+        }
     }
 }
 
+fn before(at: Timestamp, duration: Duration) -> Timestamp {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(at.as_millis().saturating_sub(millis))
+}
+
+/// One answered line.
 #[derive(Serialize)]
 struct Signed<'a> {
     id: Option<&'a RawValue>,
-    method: &'a str,
-    base_url: &'a str,
-    path: &'a str,
+    method: String,
+    base_url: String,
+    path: String,
     query: &'a str,
-    headers: HashMap<&'static str, &'a str>,
+    headers: BTreeMap<&'static str, &'a str>,
     body: Option<&'a str>,
-    signed_payload: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frame: Option<Box<RawValue>>,
+    signed_payload: String,
     signature: String,
 }
 
 impl<'a> Signed<'a> {
-    fn new(id: Option<&'a RawValue>, base_url: &'a str, request: Request<'a>) -> Self {
+    fn request(id: Option<&'a RawValue>, base_url: &str, request: Request<'a>) -> Self {
         Self {
             id,
-            method: request.method().as_str(),
-            base_url,
-            path: request.path(),
+            method: request.method().as_str().to_owned(),
+            base_url: base_url.to_owned(),
+            path: request.path().to_owned(),
             query: request.query(),
             headers: request.headers().collect(),
             body: Some(request.body()).filter(|body| !body.is_empty()),
-            signed_payload: request.signed_payload(),
+            frame: None,
+            signed_payload: request.signed_payload().to_owned(),
             // The signature itself, not its spelling in a URL.
             signature: request
                 .signature()
@@ -172,6 +213,60 @@ impl<'a> Signed<'a> {
                 .replace("%2F", "/")
                 .replace("%3D", "="),
         }
+    }
+
+    /// A frame of the order-entry socket at `url`.
+    fn frame(id: Option<&'a RawValue>, url: &str, request: Request<'a>) -> Result<Self, CaseError> {
+        let mut signed = Self::request(id, "", request);
+        signed.set_frame(url, request.body())?;
+        Ok(signed)
+    }
+
+    /// The frame that authenticates the private socket at `url`.
+    fn authentication(id: Option<&'a RawValue>, url: &str, frame: &str) -> Result<Self, CaseError> {
+        let mut signed = Self {
+            id,
+            method: String::new(),
+            base_url: String::new(),
+            path: String::new(),
+            query: "",
+            headers: BTreeMap::new(),
+            body: None,
+            frame: None,
+            signed_payload: String::new(),
+            signature: String::new(),
+        };
+        let parsed = signed.set_frame(url, frame)?;
+        let text = |pointer| {
+            parsed.pointer(pointer).map(|value| match value {
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            })
+        };
+        // MEXC: {param: {apiKey, reqTime, signature}}; Bybit: {args: [key, expires, signature]}.
+        if let (Some(key), Some(time)) = (text("/param/apiKey"), text("/param/reqTime")) {
+            signed.signed_payload = key + &time;
+        } else if let Some(expires) = text("/args/1") {
+            signed.signed_payload = format!("GET/realtime{expires}");
+        }
+        signed.signature = text("/param/signature").or(text("/args/2")).unwrap_or_default();
+        Ok(signed)
+    }
+
+    fn set_frame(&mut self, url: &str, frame: &str) -> Result<serde_json::Value, CaseError> {
+        let unreadable = |_| CaseError::invalid("the frame is not JSON".into());
+        let parsed: serde_json::Value = serde_json::from_str(frame).map_err(unreadable)?;
+        let name = parsed.get("method").or(parsed.get("op")).and_then(serde_json::Value::as_str);
+        self.method = name.unwrap_or("").to_owned();
+        self.body = None;
+        self.frame = Some(RawValue::from_string(frame.to_owned()).map_err(unreadable)?);
+        let host = url.find("://").map_or(0, |at| at + 3);
+        let path =
+            url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| host + at);
+        let (base_url, path) = url.split_at_checked(path).unwrap_or((url, ""));
+        self.base_url = base_url.to_owned();
+        self.path = path.split('?').next().unwrap_or(path).to_owned();
+        Ok(parsed)
     }
 }
 
@@ -183,13 +278,13 @@ struct Failure<'a> {
 
 #[derive(Serialize)]
 struct FailureBody<'a> {
-    code: &'static str,
+    code: &'a str,
     message: &'a str,
 }
 
 impl<'a> Failure<'a> {
     fn new(id: Option<&'a RawValue>, error: &'a CaseError) -> Self {
-        Self { id, error: FailureBody { code: error.code, message: &error.message } }
+        Self { id, error: FailureBody { code: &error.code, message: &error.message } }
     }
 }
 
@@ -204,7 +299,9 @@ impl From<EncodeError> for CaseError {
 
 impl From<FilterError> for CaseError {
     fn from(error: FilterError) -> Self {
-        Self { code: "FILTER", message: error.to_string() }
+        // `minimum notional` becomes MINIMUM_NOTIONAL.
+        let code = error.filter.as_str().to_ascii_uppercase().replace(' ', "_");
+        Self { code: code.into(), message: error.to_string() }
     }
 }
 

@@ -14,17 +14,17 @@ use serde_json::value::RawValue;
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CaseError {
-    pub(super) code: &'static str,
+    pub(super) code: Cow<'static, str>,
     pub(super) message: String,
 }
 
 impl CaseError {
     pub(super) fn invalid(message: String) -> Self {
-        Self { code: "VALIDATION_ERROR", message }
+        Self { code: "VALIDATION_ERROR".into(), message }
     }
 
     pub(super) fn not_supported(message: String) -> Self {
-        Self { code: "NOT_SUPPORTED", message }
+        Self { code: "NOT_SUPPORTED".into(), message }
     }
 }
 
@@ -104,9 +104,25 @@ struct Input<'a> {
     since: Option<&'a RawValue>,
     #[serde(borrow, default)]
     limit: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    expires: Option<&'a RawValue>,
 }
 
 impl Case<'_> {
+    pub(super) fn wire(&self) -> Wire<'_> {
+        match self.operation.strip_prefix("ws_") {
+            None => Wire::Rest(&self.operation),
+            Some("session_logon") => Wire::Logon,
+            Some("auth" | "login") => Wire::Authenticate,
+            Some(operation) => Wire::Frame(operation),
+        }
+    }
+
+    /// When an authentication ends, where a line names that instead of its beginning.
+    pub(super) fn expires(&self) -> Result<Option<Timestamp>, CaseError> {
+        Ok(whole("expires", self.input.expires)?.map(Timestamp::from_millis))
+    }
+
     pub(super) fn venue(&self) -> Result<Venue, CaseError> {
         self.venue.parse().map_err(|_| {
             CaseError::invalid(format!("venue: `{}` is none of binance, bybit, mexc", self.venue))
@@ -127,14 +143,26 @@ pub(super) enum Asked {
     Other(Operation<'static>),
 }
 
+/// Which wire a line is about.
+pub(super) enum Wire<'a> {
+    /// A request.
+    Rest(&'a str),
+    /// An order-entry frame: an operation whose name begins with `ws_`.
+    Frame(&'a str),
+    /// The frame that logs an order-entry session on.
+    Logon,
+    /// The frame that authenticates a private stream.
+    Authenticate,
+}
+
 impl Asked {
     pub(super) fn new(
         case: &Case<'_>,
+        name: &str,
         instruments: Option<&Instruments>,
         rounding: PriceRounding,
     ) -> Result<Self, CaseError> {
         let input = &case.input;
-        let name = case.operation.as_ref();
         if name.starts_with("place") {
             let order = input.order()?;
             return prepare(order, instruments, rounding).map(Box::new).map(Self::Place);
@@ -216,7 +244,7 @@ fn prepare(
     let Some(instruments) = instruments else { return Ok(PreparedOrder::as_written(&order)?) };
     let Some(instrument) = instruments.find(&order.symbol) else {
         let message = format!("{} is not in the instrument list", order.symbol);
-        return Err(CaseError { code: "UNKNOWN_SYMBOL", message });
+        return Err(CaseError { code: "UNKNOWN_SYMBOL".into(), message });
     };
     if let (
         Some(size),

@@ -1,0 +1,87 @@
+//! The program and the simulated venue, as a user runs them.
+#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // shared by several test programs
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use hoox_venue::{Config, Limits, Running, Server};
+
+pub const PASSKEY: &str = "test-passkey";
+
+pub async fn venue() -> Running {
+    let config = Config { limits: Limits::unlimited(), ..Config::default() };
+    Server::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap()
+}
+
+/// `hoox serve`, killed when dropped.
+pub struct Serve {
+    child: Child,
+    pub url: String,
+}
+
+impl Serve {
+    pub fn start(venue: &Running, data_dir: &Path, args: &[&str]) -> Self {
+        let binance = venue.binance();
+        let mut child = command()
+            .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data_dir)
+            .arg("--base-url")
+            .arg(format!("binance={}", binance.rest))
+            .args(["--config", "webhook:rate_limit_per_minute=0"])
+            .args(args)
+            .env("WEBHOOK_API_KEY", PASSKEY)
+            .env("BINANCE_API_KEY", &binance.api_key)
+            .env("BINANCE_API_SECRET", &binance.api_secret)
+            .env("HOOX_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let first: serde_json::Value = serde_json::from_str(&first).expect("a line of JSON");
+        let url = first["listening"].as_str().unwrap().to_owned();
+        Self { child, url }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL: no handler runs, nothing is flushed.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_hoox"))
+}
+
+/// Runs to the end and returns what was printed.
+pub fn run(args: &[&str]) -> Output {
+    command().args(args).env("HOOX_LOG", "error").output().unwrap()
+}
+
+/// Posts a body to the webhook; the status and the JSON.
+pub async fn post(url: &str, body: impl Into<reqwest::Body>) -> (u16, serde_json::Value) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let response = client.post(format!("{url}/webhook")).body(body).send().await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}")))
+}
+
+/// A signal, its fields given as JSON without the passkey.
+pub fn signal(fields: &str) -> String {
+    format!(r#"{{"apiKey":"{PASSKEY}",{fields}}}"#)
+}

@@ -1,0 +1,416 @@
+use core::time::Duration;
+use std::fmt;
+
+use hoox_connector::{Decimal, MarginMode, Symbol, Venue, parse_decimal};
+
+use crate::address::AllowList;
+use crate::{Passkey, normalize_symbol};
+
+/// Signals per minute and passkey unless `webhook:rate_limit_per_minute` says otherwise
+/// (gateway.md §7).
+const RATE_LIMIT: u32 = 10;
+
+/// The most entries of the `trade:routing` map that are kept.
+const ROUTES_MAX: usize = 1000;
+
+/// How signals reach the exchange (gateway.md §9). This crate carries a signal out while it is
+/// being asked, which is `direct_only`; a caller with a queue reads its mode here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueueMode {
+    /// At once, failures are the sender's to repeat.
+    DirectOnly,
+    /// At once, and through the queue when that fails.
+    #[default]
+    QueueFailover,
+    /// Through the queue.
+    QueueEverywhere,
+}
+
+/// A value that could not be read, and what was taken instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigWarning {
+    /// The key.
+    pub key: String,
+    /// What is wrong, without the value.
+    pub problem: &'static str,
+}
+
+/// All configuration a signal depends on, read in one round and never changed (data.md §3).
+///
+/// What is absent has its documented default. What cannot be read has a safe value and a warning:
+/// an unreadable kill switch is engaged, an unreadable check is on, an unreadable cap lets no entry
+/// pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigSnapshot {
+    /// `trade:kill_switch` or `global:kill_switch`: nothing is opened. Default false.
+    pub kill_switch: bool,
+    /// `webhooks:api_key`. Without one, and without one in [`Settings`](crate::Settings), nobody
+    /// authenticates.
+    pub passkey: Option<Passkey>,
+    /// `webhook:tradingview:ip_check` (alias `…:ip_check_enabled`, either turns it on; default
+    /// false), and `webhook:allowed_ips` (alias `webhook:tradingview:allowed_ips`), which replaces
+    /// TradingView's own addresses.
+    pub allow_list: AllowList,
+    /// `webhook:rate_limit_per_minute`, a key of ours: signals per minute and passkey. Default 10,
+    /// 0 is no limit.
+    pub rate_limit_per_minute: u32,
+    /// `webhooks:queue_mode`. Default `queue_failover`.
+    pub queue_mode: QueueMode,
+    /// `exchanges:default_routing`. Default Bybit.
+    pub default_routing: Venue,
+    /// `routing:dynamic:enabled`: whether symbols may be redirected. Default false.
+    pub dynamic_routing: bool,
+    /// `trade:routing`: symbols and where they go; `exchanges:routing:{SYMBOL}` comes first.
+    pub routes: Vec<(Symbol, Venue)>,
+    /// `exchange:{name}:enabled`, false: the exchanges that take nothing. Default none.
+    pub disabled: Vec<Venue>,
+    /// `trade:default_leverage`. Default 1.
+    pub default_leverage: u32,
+    /// `trade:max_position_size`, in the base asset. Default none.
+    pub max_position_size: Option<Decimal>,
+    /// `trade:margin_mode`. Default isolated.
+    pub margin_mode: MarginMode,
+    /// `trade:allow_flip`, a key of ours: whether an entry may reduce and flip the opposite
+    /// position in one-way mode (trade.md §3). Default false.
+    pub allow_flip: bool,
+    /// Whether the configuration could be read at all; if not, nothing trades.
+    pub readable: bool,
+    /// What could not be read.
+    pub warnings: Vec<ConfigWarning>,
+}
+
+impl ConfigSnapshot {
+    /// The keys of a snapshot, in the order [`ConfigStore::load`] is asked for them.
+    pub const KEYS: &'static [&'static str] = &[
+        "trade:kill_switch",
+        "global:kill_switch",
+        "webhooks:api_key",
+        "webhook:tradingview:ip_check",
+        "webhook:tradingview:ip_check_enabled",
+        "webhook:allowed_ips",
+        "webhook:tradingview:allowed_ips",
+        "webhook:rate_limit_per_minute",
+        "webhooks:queue_mode",
+        "webhook:queue_mode",
+        "exchanges:default_routing",
+        "routing:dynamic:enabled",
+        "trade:routing",
+        "exchange:binance:enabled",
+        "exchange:bybit:enabled",
+        "exchange:mexc:enabled",
+        "trade:default_leverage",
+        "trade:max_position_size",
+        "trade:margin_mode",
+        "trade:allow_flip",
+    ];
+
+    /// Reads the values that `find` has, each raw (`true`) or JSON-encoded (`"true"`).
+    ///
+    /// ```
+    /// use hoox_router::ConfigSnapshot;
+    ///
+    /// let config = ConfigSnapshot::parse(|key| (key == "trade:kill_switch").then_some("maybe"));
+    /// assert!(config.kill_switch, "what cannot be read is engaged");
+    /// assert_eq!(config.rate_limit_per_minute, 10);
+    /// ```
+    pub fn parse<'v>(find: impl Fn(&str) -> Option<&'v str>) -> Self {
+        let mut read = Reader { find, warnings: Vec::new() };
+        let kill_switch = read.flag("trade:kill_switch", false, true)
+            | read.flag("global:kill_switch", false, true);
+        let check = "webhook:tradingview:ip_check";
+        let enabled = read.flag(check, false, true)
+            | read.flag("webhook:tradingview:ip_check_enabled", false, true);
+        let disabled = Venue::ALL
+            .into_iter()
+            .filter(|venue| !read.flag(&format!("exchange:{venue}:enabled"), true, false));
+        Self {
+            kill_switch,
+            disabled: disabled.collect(),
+            passkey: read.text("webhooks:api_key").and_then(|value| Passkey::from_config(&value)),
+            allow_list: AllowList { enabled, ..read.allow_list() },
+            rate_limit_per_minute: read
+                .value("webhook:rate_limit_per_minute", |text| text.parse().ok(), Some(RATE_LIMIT))
+                .unwrap_or(RATE_LIMIT),
+            queue_mode: read.queue_mode(),
+            default_routing: read
+                .value("exchanges:default_routing", |text| text.parse().ok(), Some(Venue::Bybit))
+                .unwrap_or(Venue::Bybit),
+            dynamic_routing: read.flag("routing:dynamic:enabled", false, false),
+            routes: read.routes(),
+            default_leverage: read.value("trade:default_leverage", leverage, Some(1)).unwrap_or(1),
+            max_position_size: read.value(
+                "trade:max_position_size",
+                |text| parse_decimal(text).ok().filter(|cap| *cap >= Decimal::ZERO),
+                Some(Decimal::ZERO),
+            ),
+            margin_mode: read
+                .value("trade:margin_mode", margin_mode, Some(MarginMode::Isolated))
+                .unwrap_or(MarginMode::Isolated),
+            allow_flip: read.flag("trade:allow_flip", false, false),
+            readable: true,
+            warnings: read.warnings,
+        }
+    }
+
+    /// What holds while configuration cannot be read: the kill switch is engaged, the address check
+    /// is on (gateway.md §5, §6).
+    pub fn unavailable() -> Self {
+        let mut snapshot = Self::parse(|_| None);
+        snapshot.readable = false;
+        snapshot.kill_switch = true;
+        snapshot.allow_list.enabled = true;
+        snapshot.warnings.push(ConfigWarning { key: "*".into(), problem: "cannot be read" });
+        snapshot
+    }
+
+    /// Whether the exchange takes orders.
+    pub fn is_enabled(&self, venue: Venue) -> bool {
+        !self.disabled.contains(&venue)
+    }
+
+    /// Where `trade:routing` sends a symbol.
+    pub fn route(&self, symbol: &Symbol) -> Option<Venue> {
+        self.routes.iter().find(|(known, _)| known == symbol).map(|(_, venue)| *venue)
+    }
+}
+
+/// Where configuration is kept: Cloudflare KV, a watched file, a map.
+pub trait ConfigStore {
+    /// The values of `keys`, in their order, `None` for those that are absent; all of one moment as
+    /// far as the store can tell, and in one round.
+    ///
+    /// # Errors
+    /// [`ConfigUnavailable`] if any of them could not be read.
+    fn load(
+        &self,
+        keys: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<String>>, ConfigUnavailable>>;
+}
+
+impl<K: ConfigStore> ConfigStore for &K {
+    fn load(
+        &self,
+        keys: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<String>>, ConfigUnavailable>> {
+        K::load(self, keys)
+    }
+}
+
+impl<K: ConfigStore> ConfigStore for std::sync::Arc<K> {
+    fn load(
+        &self,
+        keys: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<String>>, ConfigUnavailable>> {
+        K::load(self, keys)
+    }
+}
+
+/// Configuration could not be read; nothing trades.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("configuration cannot be read: {0}")]
+pub struct ConfigUnavailable(pub String);
+
+/// A configured value without the JSON string around it, if there is one.
+pub(crate) fn plain(value: &str) -> String {
+    let value = value.trim();
+    match value.starts_with('"') {
+        true => serde_json::from_str(value).unwrap_or_else(|_| value.to_owned()),
+        false => value.to_owned(),
+    }
+}
+
+/// The longest a snapshot may be used (design, "Routing and configuration").
+pub(crate) const SNAPSHOT_AGE_MAX: Duration = Duration::from_secs(1);
+
+struct Reader<F> {
+    find: F,
+    warnings: Vec<ConfigWarning>,
+}
+
+impl<'v, F: Fn(&str) -> Option<&'v str>> Reader<F> {
+    fn text(&self, key: &str) -> Option<String> {
+        (self.find)(key).map(|value| plain(value).trim().to_owned())
+    }
+
+    /// The value of `key`; if it cannot be read, `instead` and a warning.
+    fn value<T>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        instead: Option<T>,
+    ) -> Option<T> {
+        let text = self.text(key)?;
+        let value = parse(&text);
+        if value.is_some() {
+            return value;
+        }
+        self.warn(key, "cannot be read; a safe value holds instead");
+        instead
+    }
+
+    fn flag(&mut self, key: &str, absent: bool, unreadable: bool) -> bool {
+        self.value(key, boolean, Some(unreadable)).unwrap_or(absent)
+    }
+
+    fn allow_list(&mut self) -> AllowList {
+        let found = ["webhook:allowed_ips", "webhook:tradingview:allowed_ips"]
+            .into_iter()
+            .find_map(|key| Some((key, self.text(key).filter(|list| !list.is_empty())?)));
+        let Some((key, text)) = found else { return AllowList::default() };
+        let (addresses, invalid) = AllowList::parse(&text);
+        if invalid > 0 {
+            self.warn(key, "holds entries that are no addresses, or too many; they allow nobody");
+        }
+        let built_in = addresses.is_empty() && invalid == 0;
+        match built_in {
+            true => AllowList::default(),
+            false => AllowList { enabled: false, addresses },
+        }
+    }
+
+    fn queue_mode(&mut self) -> QueueMode {
+        let key = ["webhooks:queue_mode", "webhook:queue_mode"]
+            .into_iter()
+            .find(|key| (self.find)(key).is_some());
+        let parse = |text: &str| match text {
+            "direct_only" | "queue_disabled" => Some(QueueMode::DirectOnly),
+            "queue_failover" => Some(QueueMode::QueueFailover),
+            "queue_everywhere" => Some(QueueMode::QueueEverywhere),
+            _ => None,
+        };
+        key.and_then(|key| self.value(key, parse, None)).unwrap_or_default()
+    }
+
+    fn routes(&mut self) -> Vec<(Symbol, Venue)> {
+        const KEY: &str = "trade:routing";
+        let Some(text) = self.text(KEY).filter(|text| !text.is_empty()) else { return Vec::new() };
+        let map = serde_json::from_str::<std::collections::BTreeMap<String, String>>(&text);
+        let Ok(map) = map else {
+            self.warn(KEY, "is no JSON map of symbols to exchanges; it redirects nothing");
+            return Vec::new();
+        };
+        let mut routes = Vec::new();
+        for (symbol, venue) in map {
+            match (normalize_symbol(&symbol), venue.parse()) {
+                (Ok(symbol), Ok(venue)) if routes.len() < ROUTES_MAX => {
+                    routes.push((symbol, venue))
+                }
+                _ => self.warn(
+                    KEY,
+                    "holds entries that are no symbol and exchange; they redirect nothing",
+                ),
+            }
+        }
+        routes
+    }
+
+    fn warn(&mut self, key: &str, problem: &'static str) {
+        let warning = ConfigWarning { key: key.into(), problem };
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+impl fmt::Display for ConfigWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.key, self.problem)
+    }
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    let is = |names: [&str; 4]| names.iter().any(|name| name.eq_ignore_ascii_case(text));
+    match text {
+        _ if is(["true", "1", "yes", "on"]) => Some(true),
+        _ if is(["false", "0", "no", "off"]) => Some(false),
+        _ => None,
+    }
+}
+
+fn leverage(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|leverage| (1..=125).contains(leverage))
+}
+
+fn margin_mode(text: &str) -> Option<MarginMode> {
+    match text {
+        _ if text.eq_ignore_ascii_case("isolated") => Some(MarginMode::Isolated),
+        _ if text.eq_ignore_ascii_case("cross") => Some(MarginMode::Cross),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> ConfigSnapshot {
+        ConfigSnapshot::parse(|key| {
+            assert!(ConfigSnapshot::KEYS.contains(&key), "{key} is not loaded");
+            pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
+        })
+    }
+
+    #[test]
+    fn absent_keys_have_the_documented_defaults() {
+        let defaults = config(&[]);
+        assert!(!defaults.kill_switch && !defaults.dynamic_routing && !defaults.allow_list.enabled);
+        assert_eq!(defaults.allow_list.addresses, crate::TRADINGVIEW_ADDRESSES);
+        assert_eq!(defaults.default_routing, Venue::Bybit);
+        assert_eq!(defaults.queue_mode, QueueMode::QueueFailover);
+        assert_eq!((defaults.rate_limit_per_minute, defaults.default_leverage), (10, 1));
+        assert_eq!(
+            (defaults.margin_mode, defaults.max_position_size),
+            (MarginMode::Isolated, None)
+        );
+        assert!(defaults.passkey.is_none() && defaults.warnings.is_empty());
+    }
+
+    #[test]
+    fn raw_and_json_encoded_values_are_read_alike() {
+        for value in ["true", "\"true\"", " TRUE ", "1", "yes", "\"on\""] {
+            assert!(config(&[("global:kill_switch", value)]).kill_switch, "{value}");
+        }
+        for value in ["false", "\"false\"", "0", "off", "no"] {
+            let config = config(&[("trade:kill_switch", value)]);
+            assert!(!config.kill_switch && config.warnings.is_empty(), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_safe_and_warned_of() {
+        let config = config(&[
+            ("trade:kill_switch", "fals"),
+            ("webhook:tradingview:ip_check", ""),
+            ("webhook:allowed_ips", "nonsense"),
+            ("exchange:bybit:enabled", "perhaps"),
+            ("trade:max_position_size", "NaN"),
+            ("trade:default_leverage", "1000"),
+            ("webhook:rate_limit_per_minute", "-1"),
+            ("webhook:queue_mode", "sometimes"),
+            ("trade:routing", "[]"),
+        ]);
+        assert!(config.kill_switch);
+        assert!(config.allow_list.enabled && config.allow_list.addresses.is_empty());
+        assert!(!config.is_enabled(Venue::Bybit) && config.is_enabled(Venue::Mexc));
+        assert_eq!(config.max_position_size, Some(Decimal::ZERO));
+        assert_eq!((config.default_leverage, config.rate_limit_per_minute), (1, 10));
+        assert_eq!(config.queue_mode, QueueMode::QueueFailover);
+        assert_eq!(config.warnings.len(), 9, "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn aliases_are_read() {
+        let config = config(&[
+            ("webhook:tradingview:ip_check_enabled", "true"),
+            ("webhook:tradingview:allowed_ips", r#"["10.1.2.3"]"#),
+            ("webhook:queue_mode", "queue_disabled"),
+            ("trade:routing", r#"{"sol-usdt":"binance","X":"nowhere"}"#),
+        ]);
+        assert!(config.allow_list.allows(Some("10.1.2.3".parse().unwrap())));
+        assert!(!config.allow_list.allows(Some(crate::TRADINGVIEW_ADDRESSES[0])));
+        assert_eq!(config.queue_mode, QueueMode::DirectOnly);
+        assert_eq!(config.route(&normalize_symbol("SOLUSDT").unwrap()), Some(Venue::Binance));
+        assert_eq!(config.warnings.len(), 1);
+    }
+}

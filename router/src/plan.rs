@@ -1,0 +1,273 @@
+//! From a signal to the exact orders it comes to (trade.md §3, §4, §6, §7).
+
+use core::time::Duration;
+
+use arrayvec::ArrayVec;
+use hoox_connector::{
+    Clock, Decimal, Error, Instrument, Market, NewOrder, OrderKind, Position, PositionMode, Size,
+    TimeInForce,
+};
+
+use crate::record::{Intent, WrittenOrder};
+use crate::sizing::{SizingError, check_cap, size_from_usdt};
+use crate::{
+    ActionError, Choice, ConfigSnapshot, ConfigStore, ErrorCode, Exchange, Exchanges, Failure,
+    FlipGuard, IdempotencyKey, Leg, OrderType, QuantityUnit, RouteError, Router, Signal,
+    SignalStore, choose, client_order_id, closing_legs, entry_leg,
+};
+
+/// How old a price may be that only checks an order's value; the exchange checks it again.
+const CHECK_PRICE_AGE: Duration = Duration::from_secs(60);
+
+/// What a signal comes to.
+pub(crate) struct Plan<'r, D> {
+    pub(crate) desk: &'r D,
+    pub(crate) choice: Choice,
+    pub(crate) intents: ArrayVec<Intent, 2>,
+}
+
+impl<S, K, E, C> Router<S, K, E, C>
+where
+    S: SignalStore,
+    K: ConfigStore,
+    E: Exchanges,
+    C: Clock,
+{
+    /// Everything between the reservation and the intent. Whatever fails here, nothing was ordered.
+    pub(crate) async fn plan(
+        &self,
+        signal: &Signal,
+        key: &IdempotencyKey,
+        config: &ConfigSnapshot,
+    ) -> Result<Plan<'_, E::Desk>, Failure> {
+        let now = self.clock.monotonic();
+        let symbol_override = self
+            .config
+            .symbol_override(config, signal.symbol, now)
+            .await
+            .map_err(|_| crate::router::halted())?;
+        let choice = choose(config, symbol_override, Some(signal.exchange))?;
+        let desk = self
+            .exchanges
+            .desk(choice.venue, signal.test)
+            .ok_or_else(|| RouteError::no_desk(choice.venue, signal.test))?;
+        check_abilities(signal, desk)?;
+        let instrument = desk.instrument(signal.symbol).await.map_err(no_order)?;
+        let instrument = instrument.ok_or_else(|| {
+            Failure::new(ErrorCode::Validation, format!("{} does not trade here.", signal.symbol))
+        })?;
+
+        let mut intents = ArrayVec::new();
+        if signal.action.closes() {
+            let held = self.held(desk, signal).await?;
+            let mode = mode(desk, &held);
+            for leg in closing_legs(signal.action, &held)? {
+                let index = u8::try_from(intents.len()).unwrap_or(u8::MAX);
+                let quantity = leg.exposure.unwrap_or_default();
+                let order = Draft { signal, config, leg, mode, quantity, leverage: None };
+                let price = check_price(desk, &instrument, signal, true).await;
+                intents.push(order.write(desk, &instrument, price, (key, index))?);
+            }
+        } else {
+            let leverage = signal.leverage.unwrap_or(config.default_leverage);
+            instrument.check_leverage(leverage)?;
+            let held = match self.settings.flip_guard {
+                _ if config.allow_flip || desk.market() == Market::Spot => Vec::new(),
+                FlipGuard::Exchange => self.held(desk, signal).await?,
+                FlipGuard::Ledger => self.ledger(desk, signal).await?,
+            };
+            let mode = mode(desk, &held);
+            let leg = entry_leg(signal.action, &held, mode, config.allow_flip)?;
+            if leverage > 1 && desk.market() != Market::Spot {
+                let position = (mode == PositionMode::Hedge).then_some(leg.position);
+                desk.set_up(signal.symbol, config.margin_mode, leverage, position)
+                    .await
+                    .map_err(no_order)?;
+            }
+            let (quantity, price) = size(desk, signal, leverage).await?;
+            check_cap(quantity, config.max_position_size)?;
+            let price = match price {
+                Some(price) => Some(price),
+                None => check_price(desk, &instrument, signal, false).await,
+            };
+            let order = Draft { signal, config, leg, mode, quantity, leverage: Some(leverage) };
+            intents.push(order.write(desk, &instrument, price, (key, 0))?);
+        }
+        Ok(Plan { desk, choice, intents })
+    }
+
+    /// What the exchange says is open; only if it does not answer, what our ledger says.
+    async fn held(&self, desk: &E::Desk, signal: &Signal) -> Result<Vec<Position>, Failure> {
+        match desk.positions(signal.symbol).await {
+            Ok(positions) => Ok(positions),
+            Err(error) => match self.ledger(desk, signal).await {
+                Ok(held) if !held.is_empty() && signal.action.closes() => Ok(held),
+                _ => Err(no_order(error)),
+            },
+        }
+    }
+
+    async fn ledger(&self, desk: &E::Desk, signal: &Signal) -> Result<Vec<Position>, Failure> {
+        let held = self
+            .store
+            .holdings(desk.venue(), signal.symbol, signal.test)
+            .await
+            .map_err(|_| crate::router::store_unavailable())?;
+        let position = |held: &crate::Holding| {
+            let mut position = Position::new(signal.symbol, Some(held.side), held.size);
+            position.hedge = desk.position_mode() == PositionMode::Hedge;
+            position
+        };
+        Ok(held.iter().map(position).collect())
+    }
+}
+
+/// An order before the rules of its instrument.
+struct Draft<'a> {
+    signal: &'a Signal,
+    config: &'a ConfigSnapshot,
+    leg: Leg,
+    mode: PositionMode,
+    quantity: Decimal,
+    leverage: Option<u32>,
+}
+
+impl Draft<'_> {
+    fn write<D: Exchange>(
+        &self,
+        desk: &D,
+        instrument: &Instrument,
+        reference_price: Option<Decimal>,
+        (key, index): (&IdempotencyKey, u8),
+    ) -> Result<Intent, Failure> {
+        let Self { signal, config, leg, mode, quantity, leverage } = *self;
+        let internal = || Failure::new(ErrorCode::Internal, "The order cannot be written down.");
+        let client_order_id = client_order_id(key, index).map_err(|_| internal())?;
+        let kind = match (signal.order_type, signal.price) {
+            (OrderType::Limit, Some(price)) => {
+                let time_in_force = TimeInForce::GoodTillCancel;
+                OrderKind::Limit { quantity, price, time_in_force }
+            }
+            _ => OrderKind::Market { size: Size::Base(quantity) },
+        };
+        let mut order =
+            NewOrder::new(signal.symbol, leg.side, kind).client_order_id(client_order_id);
+        if desk.market() != Market::Spot {
+            order.reduce_only = leg.reduce_only;
+            order.position_side = (mode == PositionMode::Hedge).then_some(leg.position);
+            order.position_mode = Some(mode);
+            order.margin_mode = Some(config.margin_mode);
+            order.leverage = leverage;
+        }
+        if !leg.reduce_only {
+            order.attached.take_profit = signal.take_profit;
+            order.attached.stop_loss = signal.stop_loss;
+        }
+        let prepared = instrument.prepare(&order, reference_price)?;
+        Ok(Intent {
+            venue: desk.venue(),
+            market: desk.market(),
+            symbol: signal.symbol,
+            client_order_id,
+            order: WrittenOrder::new(prepared.order()).ok_or_else(internal)?,
+            base_quantity: prepared.quantity(),
+            written_at: desk.venue_now(),
+        })
+    }
+}
+
+/// The quantity in the base asset, and the price it was computed with, if it was.
+async fn size<D: Exchange>(
+    desk: &D,
+    signal: &Signal,
+    leverage: u32,
+) -> Result<(Decimal, Option<Decimal>), Failure> {
+    let quantity = signal.quantity.ok_or_else(|| {
+        Failure::violations(vec![crate::Violation::new("quantity", "Must be greater than zero.")])
+    })?;
+    if signal.quantity_unit == QuantityUnit::Base {
+        return Ok((quantity, None));
+    }
+    let price = match (signal.order_type, signal.price) {
+        (OrderType::Limit, Some(price)) => price,
+        _ => desk
+            .price(signal.symbol, Duration::ZERO)
+            .await
+            .map_err(no_order)?
+            .ok_or(SizingError::NoPrice)?,
+    };
+    // Spot has no leverage to multiply collateral by.
+    let leverage = if desk.market() == Market::Spot { 1 } else { leverage };
+    Ok((size_from_usdt(quantity, leverage, price)?, Some(price)))
+}
+
+/// The price a market order's value is checked at, where the instrument bounds values at all.
+/// Without one the check is left to the exchange.
+async fn check_price<D: Exchange>(
+    desk: &D,
+    instrument: &Instrument,
+    signal: &Signal,
+    reduce_only: bool,
+) -> Option<Decimal> {
+    let rule = &instrument.notional;
+    let min = rule.min.is_some()
+        && !rule.market_exempt_from_min
+        && !(reduce_only && rule.reduce_only_exempt);
+    let max = rule.max.is_some() && !rule.market_exempt_from_max;
+    if signal.order_type == OrderType::Limit || !(min || max) {
+        return None;
+    }
+    desk.price(signal.symbol, CHECK_PRICE_AGE).await.ok().flatten()
+}
+
+fn check_abilities<D: Exchange>(signal: &Signal, desk: &D) -> Result<(), Failure> {
+    let invalid = |message: String| Err(Failure::new(ErrorCode::Validation, message));
+    if desk.market() == Market::Spot && signal.action != crate::Action::Long {
+        return invalid(format!("{} needs a futures market.", signal.action));
+    }
+    let attached = signal.take_profit.is_some() || signal.stop_loss.is_some();
+    if attached && !signal.action.closes() && !desk.capabilities().attached {
+        return invalid(format!(
+            "{} attaches no take-profit or stop-loss to an order.",
+            desk.venue()
+        ));
+    }
+    Ok(())
+}
+
+fn mode<D: Exchange>(desk: &D, held: &[Position]) -> PositionMode {
+    match held.iter().any(|position| position.hedge) {
+        true => PositionMode::Hedge,
+        false => desk.position_mode(),
+    }
+}
+
+/// An error before the order: whatever is not known, there is no order.
+fn no_order(error: Error) -> Failure {
+    match error {
+        Error::Unknown(_) => {
+            Failure::new(ErrorCode::ExchangeUnavailable, "The exchange did not answer.")
+        }
+        error => Failure::from(&error),
+    }
+}
+
+impl From<ActionError> for Failure {
+    fn from(error: ActionError) -> Self {
+        let code = match error {
+            ActionError::NoOpenPosition => ErrorCode::NoOpenPosition,
+            _ => ErrorCode::Validation,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<SizingError> for Failure {
+    fn from(error: SizingError) -> Self {
+        let code = match error {
+            SizingError::NoPrice => ErrorCode::ExchangeUnavailable,
+            _ => ErrorCode::Validation,
+        };
+        Self::new(code, error.to_string())
+    }
+}

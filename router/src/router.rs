@@ -1,0 +1,391 @@
+use core::time::Duration;
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrayvec::ArrayVec;
+use hoox_connector::{Clock, Timestamp};
+use hoox_signer::Secret;
+
+use crate::drive::both;
+use crate::lifecycle::Event;
+use crate::plan::Plan;
+use crate::{
+    Admission, Answer, CachedConfig, CallerId, ConfigSnapshot, ConfigStore, ErrorCode, Exchanges,
+    Failure, IdempotencyKey, ParseError, Passkey, RawSignal, Record, RefusedSignal, RequestId,
+    Reservation, Signal, SignalStore, Step, Trace,
+};
+
+/// Settings of a [`Router`] that do not change while it runs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The secrets a passkey may come from when `webhooks:api_key` has none, the first usable one
+    /// counts: `WEBHOOK_API_KEY`, then `WEBHOOK_API_KEY_BINDING` (gateway.md §4). Default none.
+    pub passkeys: Vec<Secret>,
+    /// How long an idempotency key is held. Default 24 hours (gateway.md §8).
+    pub key_ttl: Duration,
+    /// The window of the rate limit. Default 60 seconds (gateway.md §7).
+    pub rate_window: Duration,
+    /// How long one signal's answer waits for an order whose fate is not known, before it says so.
+    /// Default 10 seconds, in which a lost order can just be settled. [`Router::recover`] carries
+    /// on with it.
+    pub settle_within: Duration,
+    /// How often an order is sent at most. Default 3.
+    pub attempts_max: u32,
+    /// How old a signal may be for its order to be sent again. Default 30 seconds.
+    pub resubmit_within: Duration,
+    /// How long a configuration snapshot is used. Default, and at most, 1 second.
+    pub config_max_age: Duration,
+    /// Who is asked whether an entry would flip an opposite position. Default the exchange.
+    pub flip_guard: FlipGuard,
+    /// Whether a fee missing from an order's report is read from its executions before answering.
+    /// Default true.
+    pub read_fees: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            passkeys: Vec::new(),
+            key_ttl: Duration::from_secs(24 * 60 * 60),
+            rate_window: Duration::from_secs(60),
+            settle_within: Duration::from_secs(10),
+            attempts_max: 3,
+            resubmit_within: Duration::from_secs(30),
+            config_max_age: Duration::from_secs(1),
+            flip_guard: FlipGuard::Exchange,
+            read_fees: true,
+        }
+    }
+}
+
+/// Who is asked whether an entry would reduce and flip an opposite position (trade.md §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FlipGuard {
+    /// The exchange, one round trip per entry.
+    Exchange,
+    /// Our ledger, which knows nothing of orders placed elsewhere.
+    Ledger,
+}
+
+/// Carries signals out: from the bytes of a webhook to exactly one order, and its answer.
+///
+/// Call [`recover`](Self::recover) before the first signal, and every few seconds after.
+#[derive(Debug)]
+pub struct Router<S, K, E, C> {
+    pub(crate) store: S,
+    pub(crate) config: CachedConfig<K>,
+    pub(crate) exchanges: E,
+    pub(crate) clock: C,
+    pub(crate) settings: Settings,
+    passkey: Option<Passkey>,
+    /// The records that some task of this process is carrying on with.
+    active: Mutex<HashSet<(RequestId, u8)>>,
+}
+
+/// A signal on its way.
+struct Incoming {
+    request_id: RequestId,
+    at: Timestamp,
+    trace: Trace,
+}
+
+impl<S, K, E, C> Router<S, K, E, C>
+where
+    S: SignalStore,
+    K: ConfigStore,
+    E: Exchanges,
+    C: Clock,
+{
+    /// A router with the default settings.
+    pub fn new(store: S, config: K, exchanges: E, clock: C) -> Self {
+        Self::with_settings(store, config, exchanges, clock, Settings::default())
+    }
+
+    /// A router with settings of its own.
+    pub fn with_settings(store: S, config: K, exchanges: E, clock: C, settings: Settings) -> Self {
+        let passkey =
+            settings.passkeys.iter().find_map(|secret| Passkey::from_config(secret.expose()));
+        let config = CachedConfig::new(config, settings.config_max_age);
+        let active = Mutex::default();
+        Self { store, config, exchanges, clock, settings, passkey, active }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The store configuration comes from.
+    pub fn config_store(&self) -> &K {
+        self.config.store()
+    }
+
+    /// The desks.
+    pub fn exchanges(&self) -> &E {
+        &self.exchanges
+    }
+
+    /// The present configuration.
+    pub async fn config(&self) -> Arc<ConfigSnapshot> {
+        self.config.current(self.clock.monotonic()).await
+    }
+
+    /// Answers the body of a webhook (spec README §4): size, JSON, passkey, address, kill switch,
+    /// rate limit, schema, idempotency; then the order, exactly once.
+    ///
+    /// `peer` is the sender's address; `request_id` names the request from here on. The future must
+    /// run to its end: a server that drops it when the sender hangs up leaves an order half-way, to
+    /// be found by the next [`recover`](Self::recover). Spawn it as a task of its own.
+    pub async fn handle(&self, body: &[u8], peer: Option<IpAddr>, request_id: RequestId) -> Answer {
+        let mut incoming = self.incoming(request_id);
+        match self.check(body, peer, &mut incoming).await {
+            Ok(signal) => self.carry_out(signal, incoming).await,
+            Err(failure) => incoming.fail(&failure),
+        }
+    }
+
+    /// Carries out a signal from inside: of the risk loop, the operator, a queue. Unlike a webhook's,
+    /// a closing signal passes an engaged kill switch (trade.md §12).
+    pub async fn execute(&self, signal: Signal, request_id: RequestId) -> Answer {
+        let incoming = self.incoming(request_id);
+        if !signal.action.closes() && self.config().await.kill_switch {
+            let failure = halted();
+            self.log(&incoming, Some(&signal), &failure).await;
+            return incoming.fail(&failure);
+        }
+        self.carry_out(signal, incoming).await
+    }
+
+    /// The checks before the idempotency lock; the first that fails decides the answer.
+    async fn check(
+        &self,
+        body: &[u8],
+        peer: Option<IpAddr>,
+        incoming: &mut Incoming,
+    ) -> Result<Signal, Failure> {
+        let raw = RawSignal::parse(body).map_err(|error| {
+            let code = match error {
+                ParseError::TooLarge => ErrorCode::PayloadTooLarge,
+                ParseError::Malformed => ErrorCode::Validation,
+            };
+            Failure::new(code, error.to_string())
+        })?;
+        let config = self.config().await;
+        let unauthorized =
+            || Failure::new(ErrorCode::Unauthorized, "Invalid API key or unauthorized origin.");
+        let caller = self.caller(&config, &raw).ok_or_else(unauthorized)?;
+        // With nothing to read, neither the addresses nor the switch are known: an authenticated
+        // sender is told that trading is halted, for a list that is not known refuses everybody.
+        if config.readable && !config.allow_list.allows(peer) {
+            return Err(unauthorized());
+        }
+        if config.kill_switch {
+            let failure = halted();
+            self.log(incoming, raw.validate().ok().as_ref(), &failure).await;
+            return Err(failure);
+        }
+        let limit = config.rate_limit_per_minute;
+        let window = self.settings.rate_window;
+        match self.store.admit(caller, limit, window, incoming.at).await {
+            Ok(Admission::Admitted) => {}
+            Ok(Admission::Refused { retry_after }) => {
+                let failure = Failure::new(ErrorCode::RateLimited, "Too many signals.");
+                return Err(failure.retry_after(retry_after));
+            }
+            Err(_) => return Err(store_unavailable()),
+        }
+        match raw.validate() {
+            Ok(signal) => {
+                incoming.trace.mark(Step::Validated, self.clock.monotonic());
+                Ok(signal)
+            }
+            Err(violations) => {
+                let failure = Failure::violations(violations);
+                self.log(incoming, None, &failure).await;
+                Err(failure)
+            }
+        }
+    }
+
+    fn caller(&self, config: &ConfigSnapshot, raw: &RawSignal<'_>) -> Option<CallerId> {
+        let passkey = config.passkey.as_ref().or(self.passkey.as_ref())?;
+        passkey.verify(&raw.api_key()?)
+    }
+
+    /// Lock, plan, intent, order, outcome.
+    async fn carry_out(&self, signal: Signal, mut incoming: Incoming) -> Answer {
+        let key = IdempotencyKey::of(&signal, incoming.at);
+        let ttl = self.settings.key_ttl;
+        let reserved = self.store.reserve(&key, incoming.request_id, incoming.at, ttl).await;
+        let failure = match reserved {
+            Ok(Reservation::Acquired) => None,
+            Ok(Reservation::Duplicate { request_id, .. }) => Some(Failure::new(
+                ErrorCode::Duplicate,
+                format!(
+                    "Signal is locked: already processed in the last 24 hours as {request_id}."
+                ),
+            )),
+            Err(_) => Some(store_unavailable()),
+        };
+        if let Some(failure) = failure {
+            self.log(&incoming, Some(&signal), &failure).await;
+            return incoming.fail(&failure);
+        }
+        incoming.trace.mark(Step::Reserved, self.clock.monotonic());
+
+        match self.plan_in_time(&signal, &key, &mut incoming).await {
+            Ok(plan) => self.place(plan, signal, key, incoming).await,
+            Err(failure) => {
+                // Nothing was ordered, so the sender may try again.
+                let _ = self.store.release(&key).await;
+                self.log(&incoming, Some(&signal), &failure).await;
+                incoming.fail(&failure)
+            }
+        }
+    }
+
+    async fn plan_in_time(
+        &self,
+        signal: &Signal,
+        key: &IdempotencyKey,
+        incoming: &mut Incoming,
+    ) -> Result<Plan<'_, E::Desk>, Failure> {
+        let config = self.config().await;
+        let plan = self.plan(signal, key, &config).await?;
+        incoming.trace.mark(Step::Priced, self.clock.monotonic());
+        // Once more, right before the intent: planning may have taken round trips.
+        if !signal.action.closes() && self.config().await.kill_switch {
+            return Err(halted());
+        }
+        Ok(plan)
+    }
+
+    async fn place(
+        &self,
+        plan: Plan<'_, E::Desk>,
+        signal: Signal,
+        key: IdempotencyKey,
+        incoming: Incoming,
+    ) -> Answer {
+        let Plan { desk, choice, intents } = plan;
+        let reserved_until = incoming.at.after(self.settings.key_ttl);
+        let mut records = ArrayVec::<Record, 2>::new();
+        for (leg, intent) in (0u8..).zip(intents) {
+            let id = (incoming.request_id, leg);
+            let reservation = (key.clone(), reserved_until);
+            let mut record =
+                Record::new(id, reservation, signal.clone(), choice, intent, incoming.at);
+            record.trace = incoming.trace;
+            records.push(record);
+        }
+        let _claims: ArrayVec<Option<Claim<'_>>, 2> =
+            records.iter().map(|record| self.claim(record.id())).collect();
+        let deadline = Some(self.clock.monotonic().saturating_add(self.settings.settle_within));
+        match records.as_mut_slice() {
+            [only] => self.drive(desk, only, Event::Begin, deadline).await,
+            [first, second] => {
+                let first = self.drive(desk, first, Event::Begin, deadline);
+                let second = self.drive(desk, second, Event::Begin, deadline);
+                both(first, second).await;
+            }
+            _ => {}
+        }
+        if records.iter().all(Record::frees_key) {
+            let _ = self.store.release(&key).await;
+        }
+        self.answer(&records, incoming)
+    }
+
+    fn answer(&self, records: &[Record], incoming: Incoming) -> Answer {
+        let failure = records.iter().find_map(failure_of);
+        let answer = match failure {
+            None => Answer::success(records),
+            Some(failure) => Some(Answer::failure(incoming.request_id, &failure)),
+        };
+        let mut answer = answer.unwrap_or_else(|| {
+            let failure = Failure::new(ErrorCode::Internal, "The order has no outcome.");
+            Answer::failure(incoming.request_id, &failure)
+        });
+        answer.trace = records.first().map_or(incoming.trace, |record| record.trace);
+        answer
+    }
+
+    fn incoming(&self, request_id: RequestId) -> Incoming {
+        let trace = Trace::begin(self.clock.monotonic());
+        Incoming { request_id, at: self.clock.now(), trace }
+    }
+
+    async fn log(&self, incoming: &Incoming, signal: Option<&Signal>, failure: &Failure) {
+        let refusal = RefusedSignal {
+            request_id: incoming.request_id,
+            at: incoming.at,
+            signal: signal.cloned(),
+            code: failure.code,
+            message: failure.message.clone(),
+        };
+        self.store.log_refusal(&refusal).await;
+    }
+
+    /// Takes a record for this task; `None` while another task has it.
+    pub(crate) fn claim(&self, id: (RequestId, u8)) -> Option<Claim<'_>> {
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        // Lazily: a claim that is made and dropped would give the record back.
+        active.insert(id).then(|| Claim { active: &self.active, id })
+    }
+}
+
+impl Incoming {
+    fn fail(&self, failure: &Failure) -> Answer {
+        let mut answer = Answer::failure(self.request_id, failure);
+        answer.trace = self.trace;
+        answer
+    }
+}
+
+/// Gives a record back when its task ends, or is dropped half-way.
+#[derive(Debug)]
+pub(crate) struct Claim<'r> {
+    active: &'r Mutex<HashSet<(RequestId, u8)>>,
+    id: (RequestId, u8),
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+pub(crate) fn halted() -> Failure {
+    let message = "Trading is halted globally by the kill switch in CONFIG_KV.";
+    Failure::new(ErrorCode::KillSwitchActive, message)
+}
+
+pub(crate) fn store_unavailable() -> Failure {
+    let message = "The idempotency store cannot be reached; nothing was ordered.";
+    Failure::new(ErrorCode::IdempotencyUnavailable, message)
+}
+
+/// What the sender hears of an order that was not, or not surely, placed and filled.
+fn failure_of(record: &Record) -> Option<Failure> {
+    use crate::ExecutionStatus;
+    if let Some(refusal) = &record.refusal {
+        return Some(refusal.into());
+    }
+    match &record.execution {
+        Some(execution) if execution.status == ExecutionStatus::Ended => {
+            let message = "Exchange API Reject: the order ended without a fill.";
+            Some(Failure::new(ErrorCode::ExchangeRejected, message))
+        }
+        Some(_) => None,
+        None if record.order_id.is_some() => Some(Failure::new(
+            ErrorCode::ExchangeTimeout,
+            "The exchange has taken the order, but does not tell its fill yet. Do not send it again.",
+        )),
+        None => Some(Failure::new(
+            ErrorCode::ExchangeTimeout,
+            "The exchange does not tell what became of the order. It stays locked and is being reconciled.",
+        )),
+    }
+}

@@ -1,0 +1,203 @@
+use core::time::Duration;
+
+use hoox_connector::{Decimal, PositionSide, Symbol, Timestamp, Venue};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::lifecycle::{Durability, State};
+use crate::{Admission, CallerId, ErrorCode, IdempotencyKey, Record, RequestId, Signal};
+
+/// Where reservations, intents and outcomes are kept: SQLite, a Durable Object, memory.
+///
+/// All writes of one store are seen by its later reads, from any task. Nothing here ever holds the
+/// passkey.
+pub trait SignalStore {
+    /// Takes `key` for `ttl`, unless it is held: of any number of simultaneous calls with one key,
+    /// exactly one acquires it (gateway.md §8).
+    ///
+    /// The reservation itself need not survive a crash. It becomes durable with the first record
+    /// that is written under it, in the same transaction: so one signal costs one sync, and a crash
+    /// before that leaves neither a lock nor an order.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]; nothing is traded without a lock.
+    fn reserve(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Reservation, StoreUnavailable>>;
+
+    /// Writes a record, replacing an earlier one of the same `(request_id, leg)`, and with it the
+    /// reservation of its key until [`Record::reserved_until`] unless the key was released.
+    ///
+    /// With [`Durability::Synced`] the record, and whatever was written before it, is on stable
+    /// storage when this returns.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]; then nothing of it was or will be written.
+    fn write(
+        &self,
+        record: &Record,
+        durability: Durability,
+    ) -> impl Future<Output = Result<(), StoreUnavailable>>;
+
+    /// Frees a key whose signal certainly came to no order.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]; the key stays held.
+    fn release(&self, key: &IdempotencyKey) -> impl Future<Output = Result<(), StoreUnavailable>>;
+
+    /// Every record whose state is not final, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    fn open_intents(&self) -> impl Future<Output = Result<Vec<Record>, StoreUnavailable>>;
+
+    /// The present record of `(request_id, leg)`.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    fn load(
+        &self,
+        request_id: RequestId,
+        leg: u8,
+    ) -> impl Future<Output = Result<Option<Record>, StoreUnavailable>>;
+
+    /// Counts one signal of a caller in its fixed window, and tells whether it is within the limit;
+    /// [`admit`](crate::admit) decides, [`MemoryRate`](crate::MemoryRate) does it for one process.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    fn admit(
+        &self,
+        caller: CallerId,
+        limit: u32,
+        window: Duration,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Admission, StoreUnavailable>>;
+
+    /// Notes a signal that came from an authenticated sender and was refused. Best effort: what goes
+    /// wrong here changes no answer.
+    fn log_refusal(&self, refusal: &RefusedSignal) -> impl Future<Output = ()>;
+
+    /// The open positions of a symbol according to our own ledger; empty where there is none. Asked
+    /// only when the exchange does not answer for its own.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    fn holdings(
+        &self,
+        venue: Venue,
+        symbol: Symbol,
+        test: bool,
+    ) -> impl Future<Output = Result<Vec<Holding>, StoreUnavailable>> {
+        let _ = (venue, symbol, test);
+        async { Ok(Vec::new()) }
+    }
+}
+
+impl<S: SignalStore> SignalStore for std::sync::Arc<S> {
+    fn reserve(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Reservation, StoreUnavailable>> {
+        S::reserve(self, key, request_id, now, ttl)
+    }
+
+    fn write(
+        &self,
+        record: &Record,
+        durability: Durability,
+    ) -> impl Future<Output = Result<(), StoreUnavailable>> {
+        S::write(self, record, durability)
+    }
+
+    fn release(&self, key: &IdempotencyKey) -> impl Future<Output = Result<(), StoreUnavailable>> {
+        S::release(self, key)
+    }
+
+    fn open_intents(&self) -> impl Future<Output = Result<Vec<Record>, StoreUnavailable>> {
+        S::open_intents(self)
+    }
+
+    fn load(
+        &self,
+        request_id: RequestId,
+        leg: u8,
+    ) -> impl Future<Output = Result<Option<Record>, StoreUnavailable>> {
+        S::load(self, request_id, leg)
+    }
+
+    fn admit(
+        &self,
+        caller: CallerId,
+        limit: u32,
+        window: Duration,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Admission, StoreUnavailable>> {
+        S::admit(self, caller, limit, window, now)
+    }
+
+    fn log_refusal(&self, refusal: &RefusedSignal) -> impl Future<Output = ()> {
+        S::log_refusal(self, refusal)
+    }
+
+    fn holdings(
+        &self,
+        venue: Venue,
+        symbol: Symbol,
+        test: bool,
+    ) -> impl Future<Output = Result<Vec<Holding>, StoreUnavailable>> {
+        S::holdings(self, venue, symbol, test)
+    }
+}
+
+/// What became of a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservation {
+    /// The key is ours.
+    Acquired,
+    /// It is held by an earlier signal.
+    Duplicate {
+        /// The request that brought that signal.
+        request_id: RequestId,
+        /// Where its order stands, once there is one.
+        state: Option<State>,
+    },
+}
+
+/// The store cannot be reached, or could not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("store unavailable: {0}")]
+pub struct StoreUnavailable(pub String);
+
+/// A signal that came to no order, for the log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RefusedSignal {
+    /// The request that brought it.
+    pub request_id: RequestId,
+    /// When it was received, by our clock.
+    pub at: Timestamp,
+    /// The signal, if it was valid as such.
+    pub signal: Option<Signal>,
+    /// What was answered.
+    pub code: ErrorCode,
+    /// In words.
+    pub message: String,
+}
+
+/// An open position of our own ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// Long or short.
+    pub side: PositionSide,
+    /// The size in the base asset, greater than zero.
+    pub size: Decimal,
+    /// The volume-weighted entry price, as far as prices are known.
+    pub entry_price: Option<Decimal>,
+}

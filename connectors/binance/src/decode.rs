@@ -4,7 +4,8 @@ use hoox_connector::json::{self, Integer, MaybeNumber, Number, lenient};
 use hoox_connector::{
     Accepted, Asset, Balance, BookTop, Change, ClientOrderId, Decimal, Fee, Fill, FundingRate,
     Headers, Market, OperationKind as Kind, OrderId, OrderReport, OrderStatus, Position,
-    PositionSide, RejectReason, Rejection, Reply, Side, Symbol, Ticker, TimeInForce, Timestamp, VenueError,
+    PositionSide, RejectReason, Rejection, Reply, Side, Symbol, Ticker, TimeInForce, Timestamp,
+    VenueError,
 };
 use serde::Deserialize;
 
@@ -313,14 +314,16 @@ fn batch(items: Vec<BatchItem<'_>>) -> Result<Reply, VenueError> {
                 client_order_id: item.client_order_id,
                 at: item.update_time.and_then(millis),
             }),
-            (None, Some(code)) => match errors::coded(Market::Linear, 400, Headers::none(), code.0, &item.msg) {
-                Err(VenueError::Rejected(rejection)) => Err(rejection),
-                Err(VenueError::Throttled(_)) | Ok(_) => {
-                    Err(Rejection::new(RejectReason::Other, code.0, &item.msg))
+            (None, Some(code)) => {
+                match errors::coded(Market::Linear, 400, Headers::none(), code.0, &item.msg) {
+                    Err(VenueError::Rejected(rejection)) => Err(rejection),
+                    Err(VenueError::Throttled(_)) | Ok(_) => {
+                        Err(Rejection::new(RejectReason::Other, code.0, &item.msg))
+                    }
+                    // One order that may exist makes the batch one to reconcile.
+                    Err(unknown) => return Err(unknown),
                 }
-                // One order that may exist makes the batch one to reconcile.
-                Err(unknown) => return Err(unknown),
-            },
+            }
             (None, None) => {
                 return Err(VenueError::Malformed(hoox_connector::Malformed {
                     operation: Kind::PlaceBatch,

@@ -6,7 +6,8 @@
 use hoox_connector::{
     Amendment, ClientOrderId, Decimal, EncodeError, MarginMode, Market, Method, NewOrder,
     Operation, OrderClass, OrderKind, OrderRef, PositionMode, PositionSide, PreparedOrder,
-    RequestBuf, Side, Size, Symbol, TimeInForce, Timestamp, TriggerKind, Venue, write_decimal, write_encoded,
+    RequestBuf, Side, Size, Symbol, TimeInForce, Timestamp, TriggerKind, Venue, write_decimal,
+    write_encoded,
 };
 use hoox_signer::{Encoding, Position};
 

@@ -1,6 +1,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use arrayvec::ArrayVec;
 use hoox_connector::{Decimal, Symbol, Venue};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -24,6 +25,8 @@ pub struct Answer {
     pub body: String,
     /// How long each step took; not part of the body.
     pub trace: Trace,
+    /// Orders whose fee has not been read.
+    pub(crate) without_fee: ArrayVec<Record, 2>,
 }
 
 impl Answer {
@@ -69,6 +72,7 @@ impl Answer {
             retry_after: wait.map(|wait| whole_seconds(wait).max(1)),
             body: to_json(&body),
             trace: Trace::default(),
+            without_fee: ArrayVec::new(),
         }
     }
 
@@ -106,9 +110,23 @@ impl Answer {
             retry_after: None,
             body: to_json(&body),
             trace: first.trace,
+            without_fee: ArrayVec::new(),
         })
     }
+
+    /// Takes out the orders whose fee has not been read, for [`Router::read_fees`] once the answer
+    /// is on its way. Empty if [`Settings::read_fees`] had them read before.
+    ///
+    /// [`Router::read_fees`]: crate::Router::read_fees
+    /// [`Settings::read_fees`]: crate::Settings::read_fees
+    pub fn take_without_fee(&mut self) -> WithoutFee {
+        WithoutFee(core::mem::take(&mut self.without_fee))
+    }
 }
+
+/// Orders that filled and whose fee has not been read.
+#[derive(Debug, Default)]
+pub struct WithoutFee(pub(crate) ArrayVec<Record, 2>);
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,7 +10,7 @@ use hoox_connector::{Clock, Fee, Fill, Refused};
 use crate::lifecycle::{Durability, Effect, Event, Policy, State};
 use crate::{
     ConfigStore, Exchange, Exchanges, Record, RequestId, Router, SignalStore, Step,
-    StoreUnavailable, router::Claim,
+    StoreUnavailable, WithoutFee, router::Claim,
 };
 
 /// What [`Router::recover`] found and did.
@@ -81,6 +81,20 @@ where
             self.release_recovered(&record, &claim).await;
         }
         Ok(summary)
+    }
+
+    /// Reads the fees that an answer did not wait for, and adds them to the records. Best effort: a
+    /// fee that cannot be read stays unknown.
+    pub async fn read_fees(&self, orders: WithoutFee) {
+        for mut record in orders.0 {
+            let desk = self.exchanges.desk(record.intent.venue, record.signal.test);
+            let Some(desk) = desk else { continue };
+            let Event::Fee(Some(fee)) = read_fee(desk, &record).await else { continue };
+            if let Some(execution) = &mut record.execution {
+                execution.set_fee(fee);
+                let _ = self.store.write(&record, Durability::Lazy).await;
+            }
+        }
     }
 
     /// Lives a record's life from `event` on. At `deadline`, monotonic time, it stops waiting.

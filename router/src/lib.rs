@@ -50,7 +50,7 @@ mod trace;
 
 pub use action::{Action, ActionError, Leg, closing_legs, entry_leg};
 pub use address::{AllowList, TRADINGVIEW_ADDRESSES};
-pub use answer::Answer;
+pub use answer::{Answer, WithoutFee};
 pub use cached_config::{CachedConfig, MemoryConfig};
 pub use config::{ConfigSnapshot, ConfigStore, ConfigUnavailable, ConfigWarning, QueueMode};
 pub use desk::{Desk, DeskSettings};

@@ -40,7 +40,7 @@ pub struct Settings {
     /// Who is asked whether an entry would flip an opposite position. Default the exchange.
     pub flip_guard: FlipGuard,
     /// Whether a fee missing from an order's report is read from its executions before answering.
-    /// Default true.
+    /// Default true; if false, hand [`Answer::take_without_fee`] to [`Router::read_fees`] after.
     pub read_fees: bool,
 }
 
@@ -309,6 +309,8 @@ where
             Answer::failure(incoming.request_id, &failure)
         });
         answer.trace = records.first().map_or(incoming.trace, |record| record.trace);
+        answer.without_fee =
+            records.iter().filter(|record| record.lacks_fee()).take(2).cloned().collect();
         answer
     }
 

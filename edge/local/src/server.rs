@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use hoox_connector::{Clock, SystemClock};
 use hoox_router::{Answer, ConfigStore, ErrorCode, Failure, RequestId, Trace};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::service::Service;
 
@@ -93,8 +93,14 @@ async fn webhook(
     };
     // The sender hanging up must not stop an order half-way: the work goes on by itself.
     let service = Arc::clone(&shared.service);
-    let work = tokio::spawn(async move { service.router.handle(&body, peer, id).await });
-    match work.await {
+    let (answered, answer) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut answer = service.router.handle(&body, peer, id).await;
+        let orders = answer.take_without_fee();
+        let _ = answered.send(answer);
+        service.router.read_fees(orders).await;
+    });
+    match answer.await {
         Ok(answer) if shared.server_timing => {
             let mut response = respond(&answer);
             if let Ok(value) = HeaderValue::from_str(&server_timing(&answer.trace)) {

@@ -89,6 +89,8 @@ impl Service {
         }
         let mut settings = Settings::default();
         settings.passkeys = setup.passkeys;
+        // The sender waits for the fill, not for the fee.
+        settings.read_fees = false;
         let router =
             Router::with_settings(store.clone(), store.clone(), desks, SystemClock, settings);
         let summary = router.recover().await.context("cannot read the last run's open orders")?;

@@ -239,16 +239,18 @@ impl SignalStore for SqliteStore {
     async fn write(&self, record: &Record, durability: Durability) -> Result<(), StoreUnavailable> {
         let json = serde_json::to_string(record)
             .map_err(|error| StoreUnavailable(format!("cannot serialise a record: {error}")))?;
-        let job = Job::Record(Box::new(writer::Row::new(record, json)));
+        let row = Arc::new(writer::Row::new(record, json));
+        let written = Job::Record(Arc::clone(&row));
         match durability {
             Durability::Synced => {
-                self.inner.writer.synced(job).await?;
+                self.inner.writer.synced(written).await?;
                 self.forget(&record.key, record.request_id);
             }
             // The hold stays in memory until it ends by itself: cheap, and never too short.
-            Durability::Lazy => self.inner.writer.lazy(job)?,
+            Durability::Lazy => self.inner.writer.lazy(written)?,
         }
-        Ok(())
+        // What derives from the record can be derived again; no order waits for it.
+        self.inner.writer.lazy(Job::Derived(row))
     }
 
     async fn release(&self, key: &IdempotencyKey) -> Result<(), StoreUnavailable> {

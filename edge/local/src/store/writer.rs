@@ -1,5 +1,6 @@
 //! The one thread that writes.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
@@ -19,10 +20,16 @@ const PURGE_MAX: u32 = 64;
 /// Something to write.
 #[derive(Debug)]
 pub(super) enum Job {
-    Record(Box<Row>),
+    /// The record and its reservation: all that must be on disk before an order is sent.
+    Record(Arc<Row>),
+    /// The table rows that derive from a record.
+    Derived(Arc<Row>),
     Release(String),
     Refusal(Box<RefusalRow>),
-    SetConfig { key: String, value: String },
+    SetConfig {
+        key: String,
+        value: String,
+    },
     Flush,
 }
 
@@ -110,6 +117,7 @@ impl Job {
     fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         match self {
             Self::Record(row) => row.write(transaction),
+            Self::Derived(row) => row.write_derived(transaction),
             Self::Refusal(row) => row.write(transaction),
             Self::Release(key) => transaction
                 .prepare_cached("DELETE FROM reservations WHERE key = ?1")?
@@ -219,6 +227,10 @@ impl Row {
                 )?
                 .execute(params![self.key, self.request_id, self.reserved_until])?;
         }
+        Ok(())
+    }
+
+    fn write_derived(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction
             .prepare_cached(
                 "DELETE FROM reservations WHERE key IN

@@ -336,3 +336,87 @@ fn millis(at: Timestamp) -> i64 {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn open() -> (SqliteStore, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        (SqliteStore::open(directory.path()).unwrap(), directory)
+    }
+
+    fn key(name: &str) -> IdempotencyKey {
+        serde_json::from_value(serde_json::Value::String(name.into())).unwrap()
+    }
+
+    fn id(n: u8) -> RequestId {
+        RequestId::from_random([n; 16])
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    #[tokio::test]
+    async fn of_two_reservations_of_a_key_one_is_a_duplicate_until_it_is_released() {
+        let (store, _directory) = open();
+        let key = key("a");
+        assert_eq!(store.reserve(&key, id(1), at(1), DAY).await, Ok(Reservation::Acquired));
+        let duplicate = Reservation::Duplicate { request_id: id(1), state: None };
+        assert_eq!(store.reserve(&key, id(2), at(2), DAY).await, Ok(duplicate));
+        store.release(&key).await.unwrap();
+        assert_eq!(store.reserve(&key, id(3), at(3), DAY).await, Ok(Reservation::Acquired));
+    }
+
+    #[tokio::test]
+    async fn a_reservation_ends_with_its_time() {
+        let (store, _directory) = open();
+        let key = key("a");
+        let second = Duration::from_secs(1);
+        assert_eq!(store.reserve(&key, id(1), at(1), second).await, Ok(Reservation::Acquired));
+        assert_eq!(store.reserve(&key, id(2), at(2), second).await, Ok(Reservation::Acquired));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_takes_no_other_with_it() {
+        let (store, directory) = open();
+        let other = Connection::open(directory.path().join("hoox.db")).unwrap();
+        other
+            .execute_batch(
+                "CREATE TRIGGER poison BEFORE INSERT ON config WHEN NEW.key = 'poison'
+                 BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+            )
+            .unwrap();
+        let (poison, good) =
+            tokio::join!(store.set_config("poison", "1"), store.set_config("good", "1"));
+        assert!(poison.unwrap_err().to_string().contains("poisoned"));
+        good.unwrap();
+        use hoox_router::ConfigStore;
+        let values = ConfigStore::load(&store, &["poison", "good"]).await.unwrap();
+        assert_eq!(values, [None, Some("1".into())]);
+    }
+
+    #[tokio::test]
+    async fn look_ups_never_scan() {
+        let (store, directory) = open();
+        let other = Connection::open(directory.path().join("hoox.db")).unwrap();
+        other
+            .execute_batch(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+                 INSERT INTO reservations SELECT 'key-' || i, 'r', 4102444800000 FROM n",
+            )
+            .unwrap();
+        let plan: String = other
+            .query_row(
+                "EXPLAIN QUERY PLAN SELECT 1 FROM reservations WHERE key = 'x' AND expires_at > 1",
+                [],
+                |row| row.get(3),
+            )
+            .unwrap();
+        assert!(plan.contains("SEARCH") && plan.contains("PRIMARY KEY"), "{plan}");
+        assert_eq!(store.reserve(&key("new"), id(1), at(1), DAY).await, Ok(Reservation::Acquired));
+    }
+}

@@ -1,15 +1,16 @@
-//! `hoox venue`: the simulated exchange, listening.
+//! `hoox venue`: the simulated exchanges, listening.
 
 use std::io::Write;
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use hoox_venue::{Config, Endpoint, Server};
+use hoox_venue::{Config, Endpoint, Server, Venue};
 
-/// Run a simulated exchange that any bot can trade on.
+/// Run simulated exchanges that any bot can trade on.
 ///
-/// It speaks Binance (spot and USD-M futures) over HTTP, and checks what the real one checks: keys,
-/// signatures, timestamps, filters, duplicate ids, limits. Prices move by a seeded walk.
+/// They speak Binance (spot and USD-M futures) and Bybit (spot and USDT-linear) over HTTP, and
+/// check what the real ones check: keys, signatures, timestamps, instrument rules, duplicate ids,
+/// limits. Prices move by a seeded walk. Each venue has its own books.
 ///
 /// Example: hoox venue --listen 127.0.0.1:0 --json
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,12 @@ pub(crate) struct VenueArgs {
     json: bool,
 }
 
+/// Venue, its name in JSON, its title, and the address its own stands for.
+const VENUES: &[(Venue, &str, &str, &str)] = &[
+    (Venue::Binance, "binance", "Binance", "https://api.binance.com and https://fapi.binance.com"),
+    (Venue::Bybit, "bybit", "Bybit", "https://api.bybit.com"),
+];
+
 /// Serves until it is interrupted.
 pub(crate) async fn run(args: VenueArgs) -> anyhow::Result<()> {
     crate::log::start(args.json);
@@ -35,22 +42,25 @@ pub(crate) async fn run(args: VenueArgs) -> anyhow::Result<()> {
     let running = Server::start(args.listen, config).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen", args.listen)
     })?;
-    let Endpoint { rest, ws, api_key, api_secret } = running.binance();
     let mut stdout = std::io::stdout();
     if args.json {
-        let endpoint = serde_json::json!({
-            "rest": rest, "ws": ws, "api_key": api_key, "api_secret": api_secret,
-        });
-        writeln!(stdout, "{}", serde_json::json!({ "binance": endpoint }))?;
+        let mut all = serde_json::Map::new();
+        for &(venue, name, _, _) in VENUES {
+            let Endpoint { rest, ws, api_key, api_secret } = running.endpoint(venue);
+            let endpoint = serde_json::json!({
+                "rest": rest, "ws": ws, "api_key": api_key, "api_secret": api_secret,
+            });
+            all.insert(name.to_owned(), endpoint);
+        }
+        writeln!(stdout, "{}", serde_json::Value::Object(all))?;
     } else {
-        writeln!(
-            stdout,
-            "Binance, simulated\n  rest        {rest}\n  api key     {api_key}\n  api secret  {api_secret}"
-        )?;
-        writeln!(
-            stdout,
-            "Put the rest address in place of https://fapi.binance.com or https://api.binance.com."
-        )?;
+        for &(venue, _, title, real) in VENUES {
+            let Endpoint { rest, api_key, api_secret, .. } = running.endpoint(venue);
+            writeln!(
+                stdout,
+                "{title}, simulated\n  rest        {rest}\n  api key     {api_key}\n  api secret  {api_secret}\n  stands for  {real}\n"
+            )?;
+        }
     }
     stdout.flush()?;
     crate::serve::interrupted().await?;

@@ -58,7 +58,8 @@ fn every_vector_is_answered() {
                 let mut ours = answer["frame"].as_object().unwrap().clone();
                 let mut theirs = frame.clone();
                 // The id of a frame is the sender's own.
-                (ours.remove("id"), theirs.remove("id"));
+                ours.remove("id");
+                theirs.remove("id");
                 assert_eq!(ours, theirs, "{id}");
                 assert_eq!(answer["signature"], expected["signature"], "{id}");
             } else {

@@ -1,11 +1,12 @@
 //! The one thread that writes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
 use hoox_router::{Record, RefusedSignal, StoreUnavailable};
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 /// How many writes may wait; beyond that the store says that it is unavailable.
@@ -85,45 +86,61 @@ fn work(mut connection: Connection, jobs: &Receiver<(Job, Option<Done>)>) {
             }
         }
         let synced = batch.iter().any(|(_, done)| done.is_some());
-        let result = commit(&mut connection, &batch, synced)
-            .map_err(|error| StoreUnavailable(error.to_string()));
-        if let Err(error) = &result {
-            tracing::error!(%error, writes = batch.len(), "a transaction failed");
-        }
-        for (_, done) in batch.drain(..) {
+        let results = commit(&mut connection, &batch, synced);
+        for (index, (_, done)) in batch.drain(..).enumerate() {
+            let result = match &results {
+                Ok(failed) => failed.get(&index).cloned().map_or(Ok(()), Err),
+                Err(error) => Err(error.clone()),
+            };
+            if let Err(error) = &result {
+                tracing::error!(%error, "a write failed");
+            }
             if let Some(done) = done {
-                let _ = done.send(result.clone());
+                let _ = done.send(result);
             }
         }
     }
 }
 
-/// All or nothing: a batch that fails leaves no trace, and everybody who waits hears of it.
+/// Writes a batch in one transaction; tells which jobs failed. A job that fails leaves no trace and
+/// takes no other with it; a commit that fails takes all.
 fn commit(
     connection: &mut Connection,
     batch: &[(Job, Option<Done>)],
     synced: bool,
-) -> rusqlite::Result<()> {
+) -> Result<HashMap<usize, StoreUnavailable>, StoreUnavailable> {
+    let failure = |error: rusqlite::Error| StoreUnavailable(error.to_string());
+    let mut failed = HashMap::new();
     // In WAL mode, NORMAL leaves the sync to the next checkpoint or the next FULL transaction.
-    connection.pragma_update(None, "synchronous", if synced { "FULL" } else { "NORMAL" })?;
-    let transaction = connection.transaction()?;
-    for (job, _) in batch {
-        job.write(&transaction)?;
+    connection
+        .pragma_update(None, "synchronous", if synced { "FULL" } else { "NORMAL" })
+        .map_err(failure)?;
+    let mut transaction = connection.transaction().map_err(failure)?;
+    for (index, (job, _)) in batch.iter().enumerate() {
+        let savepoint = transaction.savepoint().map_err(failure)?;
+        match job.write(&savepoint) {
+            Ok(()) => savepoint.commit().map_err(failure)?,
+            // Dropped without a commit, it rolls back.
+            Err(error) => {
+                failed.insert(index, failure(error));
+            }
+        }
     }
-    transaction.commit()
+    transaction.commit().map_err(failure)?;
+    Ok(failed)
 }
 
 impl Job {
-    fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         match self {
-            Self::Record(row) => row.write(transaction),
-            Self::Derived(row) => row.write_derived(transaction),
-            Self::Refusal(row) => row.write(transaction),
-            Self::Release(key) => transaction
+            Self::Record(row) => row.write(connection),
+            Self::Derived(row) => row.write_derived(connection),
+            Self::Refusal(row) => row.write(connection),
+            Self::Release(key) => connection
                 .prepare_cached("DELETE FROM reservations WHERE key = ?1")?
                 .execute([key])
                 .map(drop),
-            Self::SetConfig { key, value } => transaction
+            Self::SetConfig { key, value } => connection
                 .prepare_cached("INSERT OR REPLACE INTO config (key, value) VALUES (?1, ?2)")?
                 .execute([key, value])
                 .map(drop),
@@ -198,8 +215,8 @@ impl Row {
         }
     }
 
-    fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        transaction
+    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
             .prepare_cached(
                 "INSERT INTO records (request_id, leg, state, open, received_at, json)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -215,11 +232,11 @@ impl Row {
                 self.json
             ])?;
         if self.frees_key {
-            transaction
+            connection
                 .prepare_cached("DELETE FROM reservations WHERE key = ?1 AND request_id = ?2")?
                 .execute([&self.key, &self.request_id])?;
         } else {
-            transaction
+            connection
                 .prepare_cached(
                     "INSERT INTO reservations (key, request_id, expires_at) VALUES (?1, ?2, ?3)
                      ON CONFLICT DO UPDATE SET request_id = excluded.request_id,
@@ -230,14 +247,14 @@ impl Row {
         Ok(())
     }
 
-    fn write_derived(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        transaction
+    fn write_derived(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
             .prepare_cached(
                 "DELETE FROM reservations WHERE key IN
                      (SELECT key FROM reservations WHERE expires_at <= ?1 LIMIT ?2)",
             )?
             .execute(params![self.received_at, PURGE_MAX])?;
-        transaction
+        connection
             .prepare_cached(
                 "INSERT INTO trades (id, request_id, exchange, symbol, action, side, quantity, price,
                      fee, fee_asset, order_id, status, leverage, client_order_id, idempotency_key,
@@ -270,7 +287,7 @@ impl Row {
                 self.received_at,
                 self.updated_at,
             ])?;
-        transaction
+        connection
             .prepare_cached(
                 "INSERT INTO trade_signals (signal_id, request_id, timestamp, symbol, signal_type,
                      source, outcome, processed_at)
@@ -331,8 +348,8 @@ impl RefusalRow {
         }
     }
 
-    fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        transaction
+    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
             .prepare_cached(
                 "INSERT OR IGNORE INTO trade_signals (signal_id, request_id, timestamp, symbol,
                      signal_type, source, raw_data, outcome, processed_at)

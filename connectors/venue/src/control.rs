@@ -13,6 +13,7 @@ use crate::engine::{
 use crate::exchange::Exchange;
 use crate::fault::Fault;
 use crate::http::{HttpRequest, HttpResponse, MAX_BODY};
+use crate::venue::Venue;
 
 /// Orders per account that `/control/state` shows unless `?orders=` says otherwise.
 const DEFAULT_ORDERS: usize = 1_000;
@@ -121,19 +122,23 @@ pub struct Counters {
     /// Accepted orders whose client id an earlier order of the account and symbol had already
     /// used. A client that sends each order exactly once keeps this at zero.
     pub reused_client_ids: u64,
-    /// Orders refused because an open one has their client id (-2010 / -4116).
+    /// Orders refused because another one has their client id (Binance -2010 / -4116, Bybit
+    /// 170141 / 110072).
     pub duplicate_client_ids: u64,
-    /// Requests refused for their weight (-1003, 429 and 418).
+    /// Requests refused for their IP's usage (Binance -1003, Bybit HTTP 403, MEXC 429,
+    /// 418 and 510).
     pub weight_limited: u64,
-    /// Orders refused for their number (-1015).
+    /// Requests refused for the account's usage (Binance -1015, Bybit 10006).
     pub order_limited: u64,
-    /// Wrong signatures (-1022).
+    /// Wrong signatures (Binance -1022, Bybit 10004, MEXC 700002 and 602).
     pub bad_signatures: u64,
-    /// Requests outside their time window (-1021).
+    /// Requests outside their time window (Binance -1021, Bybit 10002, MEXC 700003
+    /// and 513).
     pub bad_timestamps: u64,
-    /// Missing, unknown or unprivileged keys (-2014, -2015).
+    /// Missing, unknown or unprivileged keys (Binance -2014, -2015; Bybit 10003, 10005).
     pub bad_keys: u64,
-    /// Orders that broke an instrument filter (spot -1013; linear -1111, -4164 and the like).
+    /// Orders that broke an instrument rule and were refused with a number of its own (Binance
+    /// -1013, -1111, -4164 and the like; Bybit 110003, 110094, 1701xx).
     pub filter_failures: u64,
     /// Faults injected.
     pub faults_injected: u64,
@@ -141,8 +146,50 @@ pub struct Counters {
     pub errors: BTreeMap<i32, u64>,
 }
 
+/// Which of a venue's error numbers make up which counter.
+pub(crate) struct Codes {
+    weight_limited: &'static [i32],
+    order_limited: &'static [i32],
+    bad_signatures: &'static [i32],
+    bad_timestamps: &'static [i32],
+    bad_keys: &'static [i32],
+    filter_failures: &'static [i32],
+}
+
+pub(crate) const BINANCE: Codes = Codes {
+    weight_limited: &[-1003],
+    order_limited: &[-1015],
+    bad_signatures: &[-1022],
+    bad_timestamps: &[-1021],
+    bad_keys: &[-2014, -2015],
+    filter_failures: &[
+        -1013, -1111, -4001, -4002, -4003, -4004, -4005, -4013, -4014, -4016, -4023, -4024, -4164,
+    ],
+};
+
+pub(crate) const BYBIT: Codes = Codes {
+    weight_limited: &[403],
+    order_limited: &[10006],
+    bad_signatures: &[10004],
+    bad_timestamps: &[10002],
+    bad_keys: &[10003, 10005],
+    filter_failures: &[
+        110003, 110094, 170124, 170132, 170133, 170134, 170136, 170137, 170140, 170193, 170194,
+    ],
+};
+
+pub(crate) const MEXC: Codes = Codes {
+    weight_limited: &[429, 418, 510],
+    order_limited: &[],
+    bad_signatures: &[700002, 602],
+    bad_timestamps: &[700003, 513],
+    bad_keys: &[400, 10072, 700007, 401, 402, 511],
+    filter_failures: &[10096, 30002, 30003, 30087, 2003, 2004, 2007, 2011, 2015],
+};
+
 pub(crate) fn counters(
     engine: &Engine,
+    codes: &Codes,
     errors: &BTreeMap<i32, u64>,
     requests: u64,
     faults_injected: u64,
@@ -154,15 +201,12 @@ pub(crate) fn counters(
         fills: engine.fills,
         reused_client_ids: engine.orders.reused_client_ids(),
         duplicate_client_ids: engine.orders.refused_client_ids(),
-        weight_limited: sum(&[-1003]),
-        order_limited: sum(&[-1015]),
-        bad_signatures: sum(&[-1022]),
-        bad_timestamps: sum(&[-1021]),
-        bad_keys: sum(&[-2014, -2015]),
-        filter_failures: sum(&[
-            -1013, -1111, -4001, -4002, -4003, -4004, -4005, -4013, -4014, -4016, -4023, -4024,
-            -4164,
-        ]),
+        weight_limited: sum(codes.weight_limited),
+        order_limited: sum(codes.order_limited),
+        bad_signatures: sum(codes.bad_signatures),
+        bad_timestamps: sum(codes.bad_timestamps),
+        bad_keys: sum(codes.bad_keys),
+        filter_failures: sum(codes.filter_failures),
         faults_injected,
         errors: errors.clone(),
     }
@@ -196,7 +240,12 @@ pub(crate) fn handle(
     match (request.method, path) {
         ("GET", "/state") => {
             let max = parameter(request.query, "orders").and_then(|v| v.parse().ok());
-            let state = exchange.state(now_ms, max.unwrap_or(DEFAULT_ORDERS));
+            let Ok(venue) = parameter(request.query, "venue")
+                .map_or(Ok(Venue::default()), |v| serde_json::from_value(v.into()))
+            else {
+                return refuse("unknown venue");
+            };
+            let state = exchange.state_of(venue, now_ms, max.unwrap_or(DEFAULT_ORDERS));
             match serde_json::to_vec(&state) {
                 Ok(body) => HttpResponse::json(200, body),
                 Err(_) => refuse("state cannot be written"),
@@ -208,7 +257,8 @@ pub(crate) fn handle(
         },
         ("POST", "/status") => match serde_json::from_slice::<SetStatus>(request.body) {
             Ok(set) => {
-                done(exchange.set_status(set.market, &set.symbol, set.status), "unknown symbol")
+                let set = exchange.set_status_on(set.venue, set.market, &set.symbol, set.status);
+                done(set, "unknown symbol")
             }
             Err(e) => refuse(&e.to_string()),
         },
@@ -226,6 +276,8 @@ pub(crate) fn handle(
 
 #[derive(Deserialize)]
 struct SetPrice<'a> {
+    #[serde(default)]
+    venue: Venue,
     market: Market,
     symbol: String,
     /// A string or a number, read digit for digit; null lets the price walk again.
@@ -235,6 +287,8 @@ struct SetPrice<'a> {
 
 #[derive(Deserialize)]
 struct SetStatus {
+    #[serde(default)]
+    venue: Venue,
     market: Market,
     symbol: String,
     status: TradingStatus,
@@ -248,7 +302,7 @@ fn set_price(exchange: &mut Exchange, now_ms: u64, set: &SetPrice<'_>) -> HttpRe
             Err(_) => return refuse("price is not a decimal"),
         },
     };
-    let set = exchange.set_price(now_ms, set.market, &set.symbol, price);
+    let set = exchange.set_price_on(set.venue, now_ms, set.market, &set.symbol, price);
     done(set, "unknown symbol, or a price out of range")
 }
 
@@ -299,7 +353,7 @@ fn account(engine: &Engine, index: usize, max_orders: usize) -> Option<AccountSt
             .iter()
             .map(|(a, b)| (a.clone(), BalanceState { free: b.free, locked: b.locked }))
             .collect(),
-        wallet: account.wallet,
+        wallet: account.wallet_balance(),
         available: engine.margin(index).available,
         funding: account.funding,
         hedge_mode: account.hedge_mode,

@@ -1,18 +1,19 @@
 //! The exchange as a state machine: requests and the time go in, replies come out.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use rust_decimal::Decimal;
 
 use crate::binance::Binance;
+use crate::bybit::Bybit;
 use crate::config::Config;
 use crate::control::{self, Counters, State};
 use crate::engine::{Engine, MAX_TIME_MS, Market, TradingStatus};
 use crate::fault::{Fault, FaultKind, Faults};
 use crate::http::{Handled, HttpRequest, HttpResponse};
-
-/// Path prefix of the Binance front.
-pub const BINANCE_PREFIX: &str = "/binance";
+use crate::mexc::Mexc;
+use crate::venue::Venue;
 
 /// Path prefix of the control functions.
 pub const CONTROL_PREFIX: &str = "/control";
@@ -43,12 +44,40 @@ pub const CONTROL_PREFIX: &str = "/control";
 /// ```
 #[derive(Debug)]
 pub struct Exchange {
-    engine: Engine,
-    binance: Binance,
+    binance: Books<Binance>,
+    bybit: Books<Bybit>,
+    mexc: Books<Mexc>,
     faults: Faults,
     skew_ms: i64,
+}
+
+/// One venue: its engine, its front, and what it has been asked.
+#[derive(Debug)]
+struct Books<F> {
+    engine: Engine,
+    front: F,
     requests: u64,
     faults_injected: u64,
+}
+
+/// Runs a block on the books of a venue, whatever their front.
+macro_rules! on {
+    ($exchange:expr, $venue:expr, |$books:ident| $body:expr) => {
+        match $venue {
+            Venue::Binance => {
+                let $books = &mut $exchange.binance;
+                $body
+            }
+            Venue::Bybit => {
+                let $books = &mut $exchange.bybit;
+                $body
+            }
+            Venue::Mexc => {
+                let $books = &mut $exchange.mexc;
+                $body
+            }
+        }
+    };
 }
 
 impl Exchange {
@@ -56,38 +85,38 @@ impl Exchange {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            engine: Engine::new(&config),
-            binance: Binance::new(&config),
+            binance: Books::new((Engine::new(&config), Binance::new(&config))),
+            bybit: Books::new(Bybit::new(&config)),
+            mexc: Books::new(Mexc::new(&config)),
             faults: Faults::default(),
             skew_ms: 0,
-            requests: 0,
-            faults_injected: 0,
         }
     }
 
     /// Answers one request at a time, applying the first queued fault that matches it.
     pub fn handle(&mut self, now_ms: u64, request: &HttpRequest<'_>) -> Handled {
-        let Some(path) = request.path.strip_prefix(BINANCE_PREFIX) else {
+        let Some((venue, path)) = Venue::of(request.path) else {
             return Handled::Reply(self.elsewhere(now_ms, request));
         };
         match self.faults.take(request, path) {
-            None => Handled::Reply(self.execute(now_ms, path, request)),
+            None => Handled::Reply(self.execute(now_ms, venue, path, request)),
             Some(fault) => {
-                self.faults_injected += 1;
-                self.fail(now_ms, path, request, &fault)
+                on!(self, venue, |books| books.faults_injected += 1);
+                self.fail(now_ms, (venue, path), request, &fault)
             }
         }
     }
 
     /// Answers a request that [`Handled::HandleAfter`] had postponed: no fault hits it again.
     pub fn handle_late(&mut self, now_ms: u64, request: &HttpRequest<'_>) -> HttpResponse {
-        match request.path.strip_prefix(BINANCE_PREFIX) {
-            Some(path) => self.execute(now_ms, path, request),
+        match Venue::of(request.path) {
+            Some((venue, path)) => self.execute(now_ms, venue, path, request),
             None => self.elsewhere(now_ms, request),
         }
     }
 
-    /// Queues a fault; a clock skew takes effect at once. False when ten thousand are waiting.
+    /// Queues a fault; a clock skew takes effect at once, on all venues. False when ten thousand
+    /// are waiting.
     pub fn queue_fault(&mut self, fault: Fault) -> bool {
         if fault.kind == FaultKind::ClockSkew {
             self.skew_ms = fault.ms;
@@ -102,8 +131,7 @@ impl Exchange {
         self.skew_ms = 0;
     }
 
-    /// Pins the mid price of an instrument, or (with `None`) lets it walk again. Orders that the
-    /// new price reaches execute at once. False for an unknown symbol or a price below one tick.
+    /// [`Exchange::set_price_on`] Binance.
     pub fn set_price(
         &mut self,
         now_ms: u64,
@@ -111,21 +139,60 @@ impl Exchange {
         symbol: &str,
         price: Option<Decimal>,
     ) -> bool {
-        self.engine.advance(now_ms);
-        let found = self.engine.find(market, symbol);
-        found.is_some_and(|instrument| self.engine.pin_price(instrument, price))
+        self.set_price_on(Venue::Binance, now_ms, market, symbol, price)
     }
 
-    /// The last price of an instrument; `None` for an unknown symbol.
+    /// Pins the mid price of an instrument of a venue, or (with `None`) lets it walk again. Orders
+    /// that the new price reaches execute at once. False for an unknown symbol or a price below
+    /// one tick.
+    pub fn set_price_on(
+        &mut self,
+        venue: Venue,
+        now_ms: u64,
+        market: Market,
+        symbol: &str,
+        price: Option<Decimal>,
+    ) -> bool {
+        let engine = self.engine(venue);
+        engine.advance(now_ms);
+        let found = engine.find(market, symbol);
+        found.is_some_and(|instrument| engine.pin_price(instrument, price))
+    }
+
+    /// [`Exchange::price_on`] Binance.
     pub fn price(&mut self, now_ms: u64, market: Market, symbol: &str) -> Option<Decimal> {
-        self.engine.advance(now_ms);
-        self.engine.find(market, symbol).map(|instrument| self.engine.last_price(instrument))
+        self.price_on(Venue::Binance, now_ms, market, symbol)
     }
 
-    /// Opens or halts trading in an instrument. False for an unknown symbol.
+    /// The last price of an instrument of a venue; `None` for an unknown symbol.
+    pub fn price_on(
+        &mut self,
+        venue: Venue,
+        now_ms: u64,
+        market: Market,
+        symbol: &str,
+    ) -> Option<Decimal> {
+        let engine = self.engine(venue);
+        engine.advance(now_ms);
+        engine.find(market, symbol).map(|instrument| engine.last_price(instrument))
+    }
+
+    /// [`Exchange::set_status_on`] Binance.
     pub fn set_status(&mut self, market: Market, symbol: &str, status: TradingStatus) -> bool {
-        let found = self.engine.find(market, symbol);
-        match found.and_then(|index| self.engine.instruments.get_mut(index)) {
+        self.set_status_on(Venue::Binance, market, symbol, status)
+    }
+
+    /// Opens or halts trading in an instrument of a venue. False for an unknown symbol.
+    pub fn set_status_on(
+        &mut self,
+        venue: Venue,
+        market: Market,
+        symbol: &str,
+        status: TradingStatus,
+    ) -> bool {
+        let engine = self.engine(venue);
+        let found = engine.find(market, symbol);
+        match found.and_then(|index| engine.instruments.get_mut(index)) {
             Some(instrument) => {
                 instrument.status = status;
                 true
@@ -134,43 +201,82 @@ impl Exchange {
         }
     }
 
-    /// Everything on the books at `now_ms`: at most `max_orders` of the newest orders per account,
-    /// positions, balances and counters.
+    /// [`Exchange::state_of`] Binance.
     pub fn state(&mut self, now_ms: u64, max_orders: usize) -> State {
-        self.engine.advance(now_ms);
-        control::state(&self.engine, self.counters(), self.faults.waiting(), max_orders)
+        self.state_of(Venue::Binance, now_ms, max_orders)
     }
 
-    /// What has happened so far, in numbers.
+    /// Everything on a venue's books at `now_ms`: at most `max_orders` of the newest orders per
+    /// account, positions, balances and counters.
+    pub fn state_of(&mut self, venue: Venue, now_ms: u64, max_orders: usize) -> State {
+        self.engine(venue).advance(now_ms);
+        let counters = self.counters_of(venue);
+        let waiting = self.faults.waiting();
+        on!(self, venue, |books| control::state(&books.engine, counters, waiting, max_orders))
+    }
+
+    /// [`Exchange::counters_of`] Binance.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        control::counters(&self.engine, &self.binance.errors, self.requests, self.faults_injected)
+        self.counters_of(Venue::Binance)
     }
 
-    /// The first HMAC key: the generated one unless keys were configured; empty if only Ed25519
-    /// keys were.
+    /// What has happened so far on a venue, in numbers.
+    #[must_use]
+    pub fn counters_of(&self, venue: Venue) -> Counters {
+        match venue {
+            Venue::Binance => self.binance.counters(&control::BINANCE, &self.binance.front.errors),
+            Venue::Bybit => self.bybit.counters(&control::BYBIT, &self.bybit.front.errors),
+            Venue::Mexc => self.mexc.counters(&control::MEXC, &self.mexc.front.errors),
+        }
+    }
+
+    /// Key of [`Exchange::credentials`] on Binance.
     #[must_use]
     pub fn api_key(&self) -> &str {
-        self.binance.default_key().0
+        self.credentials(Venue::Binance).0
     }
 
-    /// The secret of [`Exchange::api_key`].
+    /// Secret of [`Exchange::credentials`] on Binance.
     #[must_use]
     pub fn api_secret(&self) -> &str {
-        self.binance.default_key().1
+        self.credentials(Venue::Binance).1
     }
 
-    fn execute(&mut self, now_ms: u64, path: &str, request: &HttpRequest<'_>) -> HttpResponse {
-        self.requests += 1;
-        self.engine.advance(now_ms);
+    /// Key and secret of a venue's first HMAC key: the generated one unless keys were configured;
+    /// empty if only other kinds were.
+    #[must_use]
+    pub fn credentials(&self, venue: Venue) -> (&str, &str) {
+        match venue {
+            Venue::Binance => self.binance.front.default_key(),
+            Venue::Bybit => self.bybit.front.default_key(),
+            Venue::Mexc => self.mexc.front.default_key(),
+        }
+    }
+
+    fn engine(&mut self, venue: Venue) -> &mut Engine {
+        on!(self, venue, |books| &mut books.engine)
+    }
+
+    fn execute(
+        &mut self,
+        now_ms: u64,
+        venue: Venue,
+        path: &str,
+        request: &HttpRequest<'_>,
+    ) -> HttpResponse {
         let server_ms = self.server_ms(now_ms);
-        self.binance.handle(&mut self.engine, path, request, server_ms)
+        on!(self, venue, |books| {
+            books.requests += 1;
+            books.engine.advance(now_ms);
+            books.front.handle(&mut books.engine, path, request, server_ms)
+        })
     }
 
     fn fail(
         &mut self,
         now_ms: u64,
-        path: &str,
+        (venue, path): (Venue, &str),
         request: &HttpRequest<'_>,
         fault: &Fault,
     ) -> Handled {
@@ -186,7 +292,7 @@ impl Exchange {
             FaultKind::Html => fault.executed.unwrap_or(false),
             _ => false,
         };
-        let reply = executed.then(|| self.execute(now_ms, path, request));
+        let reply = executed.then(|| self.execute(now_ms, venue, path, request));
         match (fault.kind, reply) {
             (FaultKind::Delay, Some(reply)) => Handled::ReplyAfter(fault.ms_or(0), reply),
             (FaultKind::Truncated, Some(mut reply)) => {
@@ -199,7 +305,7 @@ impl Exchange {
             }
             _ => {
                 let server_ms = self.server_ms(now_ms);
-                Handled::Reply(self.binance.injected(fault, server_ms))
+                Handled::Reply(on!(self, venue, |books| books.front.injected(fault, server_ms)))
             }
         }
     }
@@ -214,6 +320,16 @@ impl Exchange {
 
     fn server_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_add_signed(self.skew_ms).min(MAX_TIME_MS)
+    }
+}
+
+impl<F> Books<F> {
+    fn new((engine, front): (Engine, F)) -> Self {
+        Self { engine, front, requests: 0, faults_injected: 0 }
+    }
+
+    fn counters(&self, codes: &control::Codes, errors: &BTreeMap<i32, u64>) -> Counters {
+        control::counters(&self.engine, codes, errors, self.requests, self.faults_injected)
     }
 }
 

@@ -9,7 +9,9 @@ use crate::http::HttpRequest;
 /// Most faults waiting at a time.
 const MAX_QUEUED: usize = 10_000;
 
-/// What goes wrong. "Executed" means that the request took effect as if nothing had happened.
+/// What goes wrong, in Binance's words; Bybit answers with its counterpart: `Http503Unknown` is
+/// 10016, `Http504Timeout` 10000, `Http500Unexpected` 170007, `Http503Throttled` HTTP 429,
+/// `Http429` 10006 with the limit headers, `Http418` and `Http403` HTTP 403. MEXC sends the HTTP status itself. "Executed" means that the request took effect as if nothing had happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -68,7 +70,8 @@ pub struct Fault {
     /// What goes wrong.
     pub kind: FaultKind,
     /// Only requests whose `METHOD path` contains this text, for example `POST /fapi/v1/order`.
-    /// `None` matches all. The path is the venue's, without the `/binance` prefix.
+    /// `None` matches all. The path may have the venue's prefix (`POST /bybit/v5/order/create`) or
+    /// not; without it, Binance's and another venue's equal paths both match.
     #[serde(default)]
     pub matches: Option<String>,
     /// How many matching requests it hits.
@@ -161,10 +164,11 @@ impl Faults {
             return None;
         }
         let line = format!("{} {path}", request.method);
-        let index = self
-            .queue
-            .iter()
-            .position(|f| f.matches.as_deref().is_none_or(|text| line.contains(text)))?;
+        let full = format!("{} {}", request.method, request.path);
+        let index = self.queue.iter().position(|f| {
+            let hit = |text: &str| line.contains(text) || full.contains(text);
+            f.matches.as_deref().is_none_or(hit)
+        })?;
         let fault = self.queue.get_mut(index)?;
         fault.count -= 1;
         let hit = fault.clone();

@@ -24,8 +24,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Config;
-use crate::exchange::{BINANCE_PREFIX, Exchange};
+use crate::exchange::Exchange;
 use crate::http::{Handled, HttpRequest, HttpResponse, MAX_BODY};
+use crate::venue::Venue;
 
 /// Open connections at a time; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -77,11 +78,32 @@ impl Running {
     /// Where and how to reach the Binance front.
     #[must_use]
     pub fn binance(&self) -> Endpoint {
-        let (api_key, api_secret) =
-            self.with(|exchange| (exchange.api_key().to_owned(), exchange.api_secret().to_owned()));
+        self.endpoint(Venue::Binance)
+    }
+
+    /// Where and how to reach the Bybit front.
+    #[must_use]
+    pub fn bybit(&self) -> Endpoint {
+        self.endpoint(Venue::Bybit)
+    }
+
+    /// Where and how to reach the MEXC front.
+    #[must_use]
+    pub fn mexc(&self) -> Endpoint {
+        self.endpoint(Venue::Mexc)
+    }
+
+    /// Where and how to reach a venue's front.
+    #[must_use]
+    pub fn endpoint(&self, venue: Venue) -> Endpoint {
+        let (api_key, api_secret) = self.with(|exchange| {
+            let (key, secret) = exchange.credentials(venue);
+            (key.to_owned(), secret.to_owned())
+        });
+        let prefix = venue.prefix();
         Endpoint {
-            rest: format!("http://{}{BINANCE_PREFIX}", self.addr),
-            ws: format!("ws://{}{BINANCE_PREFIX}", self.addr),
+            rest: format!("http://{}{prefix}", self.addr),
+            ws: format!("ws://{}{prefix}", self.addr),
             api_key,
             api_secret,
         }

@@ -8,8 +8,8 @@ use hoox_venue::{Config, Endpoint, Server, Venue};
 
 /// Run simulated exchanges that any bot can trade on.
 ///
-/// They speak Binance (spot and USD-M futures) and Bybit (spot and USDT-linear) over HTTP, and
-/// check what the real ones check: keys, signatures, timestamps, instrument rules, duplicate ids,
+/// They speak Binance (spot and USD-M futures), Bybit and MEXC (spot and USDT-linear) over HTTP,
+/// and check what the real ones check: keys, signatures, timestamps, instrument rules, duplicate ids,
 /// limits. Prices move by a seeded walk. Each venue has its own books.
 ///
 /// Example: hoox venue --listen 127.0.0.1:0 --json
@@ -33,6 +33,7 @@ pub(crate) struct VenueArgs {
 const VENUES: &[(Venue, &str, &str, &str)] = &[
     (Venue::Binance, "binance", "Binance", "https://api.binance.com and https://fapi.binance.com"),
     (Venue::Bybit, "bybit", "Bybit", "https://api.bybit.com"),
+    (Venue::Mexc, "mexc", "MEXC", "https://api.mexc.com"),
 ];
 
 /// Serves until it is interrupted.

@@ -19,12 +19,13 @@ mod spot;
 mod streams;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 
 use crate::config::{ApiKey, Config, KeySecret};
 use crate::engine::{Engine, Market, Reject, Side};
 use crate::fault::{Fault, FaultKind};
 use crate::http::{HttpRequest, HttpResponse, MAX_BODY, MAX_QUERY};
+use crate::keyring::random_text;
 use auth::{Keyring, Security};
 use errors::ApiError;
 use limits::{Limiter, OrderCounts};
@@ -329,11 +330,4 @@ impl Call<'_> {
             _ => Err(ApiError::bad_value("limit")),
         }
     }
-}
-
-/// Letters and digits. Two of 64 draws are thrown away, so that all are equally likely.
-fn random_text(rng: &mut ChaCha8Rng, length: usize) -> String {
-    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let draws = std::iter::repeat_with(|| (rng.next_u32() >> 26) as usize);
-    draws.filter_map(|n| ALPHABET.get(n).copied().map(char::from)).take(length).collect()
 }

@@ -11,6 +11,9 @@ use crate::config::Config;
 /// Leverage of an instrument before anyone has set it, as on the real venue.
 const DEFAULT_LEVERAGE: u32 = 20;
 
+/// What linear contracts are margined and settled in.
+pub(crate) const MARGIN_ASSET: &str = "USDT";
+
 /// Decimals to which the venue books money.
 pub(crate) const MONEY_DECIMALS: u32 = 8;
 
@@ -18,8 +21,10 @@ pub(crate) const MONEY_DECIMALS: u32 = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) spot: BTreeMap<String, Balance>,
-    /// Futures wallet balance in USDT, without unrealized profit.
+    /// Futures wallet balance in USDT, without unrealized profit; zero in a unified account.
     pub(crate) wallet: Decimal,
+    /// One wallet for both markets: futures are margined and settled in the spot USDT balance.
+    pub(crate) unified: bool,
     pub(crate) hedge_mode: bool,
     /// One entry per instrument of the listing; spot ones stay unused.
     pub(crate) linear: Vec<LinearSettings>,
@@ -43,6 +48,8 @@ pub(crate) struct Balance {
 pub(crate) struct LinearSettings {
     pub(crate) leverage: u32,
     pub(crate) isolated: bool,
+    /// Hedge mode of this instrument alone, on venues that set it per symbol.
+    pub(crate) hedge: bool,
     pub(crate) both: Position,
     pub(crate) long: Position,
     pub(crate) short: Position,
@@ -80,6 +87,7 @@ impl Account {
         Self {
             spot: config.spot_balances.iter().map(|(a, q)| (a.clone(), balance(*q))).collect(),
             wallet: config.linear_usdt,
+            unified: false,
             hedge_mode: false,
             linear: vec![LinearSettings::default(); instruments],
             trades: VecDeque::new(),
@@ -87,6 +95,33 @@ impl Account {
             spot_filled: 0,
             funding: Decimal::ZERO,
         }
+    }
+
+    /// Turns the futures wallet into a part of the spot USDT balance, for good.
+    pub(crate) fn unify(&mut self) {
+        self.unified = true;
+        let wallet = std::mem::take(&mut self.wallet);
+        self.credit(MARGIN_ASSET, wallet);
+    }
+
+    /// Balance that margins futures, without unrealized profit, in USDT.
+    pub(crate) fn wallet_balance(&self) -> Decimal {
+        let spot = if self.unified { self.spot.get(MARGIN_ASSET) } else { None };
+        spot.map_or(self.wallet, |b| b.free + b.locked)
+    }
+
+    /// Books a futures cash flow in USDT.
+    pub(crate) fn settle(&mut self, amount: Decimal) {
+        if self.unified {
+            self.credit(MARGIN_ASSET, amount);
+        } else {
+            self.wallet += amount;
+        }
+    }
+
+    /// Whether an order in a linear instrument must name the long or the short position.
+    pub(crate) fn hedges(&self, instrument: usize) -> bool {
+        self.hedge_mode || self.linear.get(instrument).is_some_and(|s| s.hedge)
     }
 
     pub(crate) fn free(&self, asset: &str) -> Decimal {
@@ -119,7 +154,7 @@ impl Account {
 
     /// Margin with every position valued at `mark(instrument)`.
     pub(crate) fn margin(&self, mark: impl Fn(usize) -> Decimal) -> Margin {
-        let mut m = Margin { wallet: self.wallet, ..Margin::default() };
+        let mut m = Margin { wallet: self.wallet_balance(), ..Margin::default() };
         for (index, settings) in self.linear.iter().enumerate() {
             if settings.is_idle() {
                 continue;
@@ -137,7 +172,9 @@ impl Account {
                 m.orders += settings.required(side, mark, Decimal::ZERO, Decimal::ZERO) - held;
             }
         }
-        let free = m.wallet + m.unrealized_cross - m.position - m.orders;
+        let spot = if self.unified { self.spot.get(MARGIN_ASSET) } else { None };
+        let locked = spot.map_or(Decimal::ZERO, |b| b.locked);
+        let free = m.wallet - locked + m.unrealized_cross - m.position - m.orders;
         m.available = free.max(Decimal::ZERO);
         m
     }
@@ -145,13 +182,14 @@ impl Account {
     /// Moves funding between the wallet and the market: longs pay shorts when the rate is
     /// positive.
     pub(crate) fn pay_funding(&mut self, marks: &[Decimal], rate: Decimal) {
+        let mut total = Decimal::ZERO;
         for (settings, mark) in self.linear.iter().zip(marks) {
             for position in [&settings.both, &settings.long, &settings.short] {
-                let payment = (position.amount * mark * rate).round_dp(MONEY_DECIMALS);
-                self.wallet -= payment;
-                self.funding -= payment;
+                total += (position.amount * mark * rate).round_dp(MONEY_DECIMALS);
             }
         }
+        self.settle(-total);
+        self.funding -= total;
     }
 
     fn balance(&mut self, asset: &str) -> &mut Balance {
@@ -232,6 +270,7 @@ impl Default for LinearSettings {
         Self {
             leverage: DEFAULT_LEVERAGE,
             isolated: false,
+            hedge: false,
             both: Position::default(),
             long: Position::default(),
             short: Position::default(),

@@ -126,6 +126,14 @@ impl AlgoStore {
             .filter(move |a| a.order.account == account)
     }
 
+    /// All remembered conditional orders of an account, oldest first.
+    pub(crate) fn all_of(&self, account: usize) -> Vec<&Algo> {
+        let mut all: Vec<&Algo> =
+            self.algos.values().filter(|a| a.order.account == account).collect();
+        all.sort_unstable_by_key(|a| a.id);
+        all
+    }
+
     pub(crate) fn any_open(&self) -> bool {
         !self.open.is_empty()
     }
@@ -170,7 +178,8 @@ impl Engine {
         if i.market != Market::Linear {
             return Err(Reject::UnknownSymbol);
         }
-        self.check_position_side(new.account, new.position_side, new.reduce_only)?;
+        let key = (new.account, new.instrument);
+        self.check_position_side(key, new.position_side, new.reduce_only)?;
         if new.kind.has_price() {
             filters::price(i, "price", new.price, None)?;
         }
@@ -214,6 +223,43 @@ impl Engine {
             extreme,
         });
         Ok(id)
+    }
+
+    /// Changes trigger price, quantity and price of a waiting conditional order; `None` keeps.
+    pub(crate) fn amend_algo(
+        &mut self,
+        account: usize,
+        id: u64,
+        [trigger, quantity, price]: [Option<Decimal>; 3],
+    ) -> Result<(), Reject> {
+        let now = self.now_ms();
+        let algo = self
+            .algos
+            .get(id)
+            .filter(|a| a.order.account == account && a.status == AlgoStatus::New)
+            .ok_or(Reject::UnknownOrder)?;
+        let mut order = algo.order.clone();
+        let i = self.instrument(order.instrument)?;
+        if let Some(trigger) = trigger {
+            filters::price(i, "triggerPrice", trigger, None)?;
+            order.trigger_price = trigger;
+        }
+        if let Some(quantity) = quantity {
+            filters::quantity(i, quantity, !order.kind.has_price())?;
+            order.quantity = quantity;
+        }
+        if let Some(price) = price.filter(|_| order.kind.has_price()) {
+            filters::price(i, "price", price, None)?;
+            order.price = price;
+        }
+        if reached(&order, self.last_price(order.instrument)) {
+            return Err(Reject::WouldTrigger);
+        }
+        if let Some(algo) = self.algos.algos.get_mut(&id) {
+            algo.order = order;
+            algo.updated_ms = now;
+        }
+        Ok(())
     }
 
     pub(crate) fn cancel_algo(&mut self, account: usize, id: u64) -> Result<(), Reject> {

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::instrument::Instrument;
-use super::types::{Filter, Market, Reject, Side};
+use super::types::{Filter, Reject, Side};
 
 /// Decimals of a value beyond which it cannot be written for this instrument.
 pub(crate) fn precision(name: &'static str, value: Decimal, decimals: u32) -> Result<(), Reject> {
@@ -82,8 +82,7 @@ pub(crate) fn notional(i: &Instrument, value: Decimal, market: bool) -> Result<(
     Ok(())
 }
 
-/// Spot (PERCENT_PRICE_BY_SIDE) bounds both sides both ways; linear (PERCENT_PRICE) stops a buy
-/// above and a sell below the band.
+/// The band either bounds both sides both ways, or only stops a buy above and a sell below it.
 fn percent_price(
     i: &Instrument,
     side: Side,
@@ -92,11 +91,8 @@ fn percent_price(
 ) -> Result<(), Reject> {
     let up = (reference * i.percent_up).round_dp(i.tick_decimals());
     let down = (reference * i.percent_down).round_dp(i.tick_decimals());
-    let (check_up, check_down) = match (i.market, side) {
-        (Market::Spot, _) => (true, true),
-        (Market::Linear, Side::Buy) => (true, false),
-        (Market::Linear, Side::Sell) => (false, true),
-    };
+    let check_up = i.band_both_ways || side == Side::Buy;
+    let check_down = i.band_both_ways || side == Side::Sell;
     if check_up && price > up {
         return Err(Reject::Filter(Filter::PercentPriceUp, up));
     }
@@ -109,6 +105,7 @@ fn percent_price(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Market;
     use crate::engine::listing::instruments;
 
     fn d(s: &str) -> Decimal {

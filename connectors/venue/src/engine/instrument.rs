@@ -33,6 +33,8 @@ pub(crate) struct Instrument {
     pub(crate) quantity_precision: u32,
     pub(crate) percent_up: Decimal,
     pub(crate) percent_down: Decimal,
+    /// Whether the percent band bounds buys and sells in both directions.
+    pub(crate) band_both_ways: bool,
     pub(crate) max_orders: usize,
     pub(crate) max_algo_orders: usize,
     /// Spot only: the most of the base asset an account may hold or be buying; zero for none.

@@ -1,12 +1,12 @@
-//! Linear perpetuals: checks, settlement, settings and order amendment.
+//! Linear perpetuals: checks, settlement and settings; amending orders of both markets.
 
 use rust_decimal::Decimal;
 
-use super::account::{Account, MONEY_DECIMALS, Margin};
+use super::account::{Account, LinearSettings, MONEY_DECIMALS, Margin};
 use super::instrument::Instrument;
 use super::matching::{Checked, Plan, Want, closable, closes_hedge, rests};
 use super::order::{NewOrder, Order};
-use super::types::{Filter, OrderKind, PositionSide, Reject, Side, Status, TimeInForce};
+use super::types::{Filter, Market, OrderKind, PositionSide, Reject, Side, Status, TimeInForce};
 use super::{Engine, filters};
 
 /// New terms for an open limit order.
@@ -24,7 +24,8 @@ impl Engine {
         i: &Instrument,
     ) -> Result<Checked, Reject> {
         let account = self.account(new.account)?;
-        self.check_position_side(new.account, new.position_side, new.reduce_only)?;
+        let key = (new.account, new.instrument);
+        self.check_position_side(key, new.position_side, new.reduce_only)?;
         let last = self.last_price(new.instrument);
         let market = new.kind == OrderKind::Market;
         if !market {
@@ -79,11 +80,11 @@ impl Engine {
     /// Hedge mode wants LONG or SHORT and no reduce-only flag; one-way mode wants BOTH.
     pub(super) fn check_position_side(
         &self,
-        account: usize,
+        (account, instrument): (usize, usize),
         side: PositionSide,
         reduce_only: bool,
     ) -> Result<(), Reject> {
-        let hedge = self.account(account)?.hedge_mode;
+        let hedge = self.account(account)?.hedges(instrument);
         if hedge != (side != PositionSide::Both) {
             return Err(Reject::PositionSideMismatch);
         }
@@ -145,8 +146,7 @@ impl Engine {
         isolated: bool,
     ) -> Result<(), Reject> {
         self.instrument(instrument)?;
-        let open = self.orders.open_of(account, instrument).next().is_some()
-            || self.algos.open_of(account, Some(instrument)).next().is_some();
+        let open = self.has_orders(account, instrument);
         let settings =
             self.account_mut(account)?.linear.get_mut(instrument).ok_or(Reject::UnknownSymbol)?;
         if settings.isolated == isolated {
@@ -168,7 +168,7 @@ impl Engine {
             return Err(Reject::NoChange);
         }
         let open = (0..self.instruments.len())
-            .filter(|&n| self.instruments.get(n).is_some_and(|i| i.market == super::Market::Linear))
+            .filter(|&n| self.instruments.get(n).is_some_and(|i| i.market == Market::Linear))
             .any(|n| self.orders.open_of(account, n).next().is_some())
             || self.algos.open_of(account, None).next().is_some();
         if open {
@@ -179,6 +179,39 @@ impl Engine {
         }
         self.account_mut(account)?.hedge_mode = hedge;
         Ok(())
+    }
+
+    /// Switches hedge mode of some instruments only, all or none of them.
+    pub(crate) fn set_hedge_of(
+        &mut self,
+        account: usize,
+        instruments: &[usize],
+        hedge: bool,
+    ) -> Result<(), Reject> {
+        let a = self.account(account)?;
+        let settings = |n: &usize| a.linear.get(*n);
+        if instruments.iter().filter_map(settings).all(|s| s.hedge == hedge) {
+            return Err(Reject::NoChange);
+        }
+        if instruments.iter().any(|&n| self.has_orders(account, n)) {
+            return Err(Reject::BlockedByOrders);
+        }
+        if instruments.iter().filter_map(settings).any(LinearSettings::has_position) {
+            return Err(Reject::BlockedByPositions);
+        }
+        let a = self.account_mut(account)?;
+        for n in instruments {
+            if let Some(settings) = a.linear.get_mut(*n) {
+                settings.hedge = hedge;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the account has an open order, conditional ones included, in an instrument.
+    pub(crate) fn has_orders(&self, account: usize, instrument: usize) -> bool {
+        self.orders.open_of(account, instrument).next().is_some()
+            || self.algos.open_of(account, Some(instrument)).next().is_some()
     }
 
     /// Changes price and quantity of an open limit order, which then trades like a new one. A
@@ -195,7 +228,8 @@ impl Engine {
             .filter(|o| o.account == account && o.status.is_open())
             .cloned()
             .ok_or(Reject::UnknownOrder)?;
-        if order.kind != OrderKind::Limit {
+        let maker = order.kind == OrderKind::LimitMaker || order.tif == TimeInForce::Gtx;
+        if !matches!(order.kind, OrderKind::Limit | OrderKind::LimitMaker) {
             return Err(Reject::NotModifiable);
         }
         if change.quantity == order.quantity && change.price == order.price {
@@ -218,7 +252,7 @@ impl Engine {
             change.price,
             left.min(self.closing_room(&order)),
         );
-        if order.tif == TimeInForce::Gtx && !plan.parts.is_empty() {
+        if maker && !plan.parts.is_empty() {
             return Err(Reject::WouldTake);
         }
         self.rebook(&order, change, left, &plan)?;
@@ -238,8 +272,20 @@ impl Engine {
         plan: &Plan,
     ) -> Result<(), Reject> {
         let id = order.id;
+        let i = self.instrument(order.instrument)?;
+        let (market, base, quote) = (i.market, i.base, i.quote);
         self.release(id, order.reserved);
-        if !order.closing {
+        if market == Market::Spot {
+            let (asset, need) = match order.side {
+                Side::Buy => (quote, change.price * left),
+                Side::Sell => (base, left),
+            };
+            if self.spendable(order.account, asset) < need {
+                self.reserve(id, order.reserved);
+                return Err(Reject::InsufficientBalance);
+            }
+            self.reserve(id, need);
+        } else if !order.closing {
             let notional = change.price * left;
             let at_risk = notional.max(plan.cost);
             let fits = self.check_margin(
@@ -313,6 +359,6 @@ pub(super) fn settle(
     let realized = position.apply(side, quantity, price);
     position.updated_ms = now_ms;
     let fee = (price * quantity * rate).round_dp(MONEY_DECIMALS);
-    account.wallet += realized - fee;
+    account.settle(realized - fee);
     (fee, realized)
 }

@@ -104,6 +104,7 @@ fn spot(row: &Row) -> Instrument {
         quantity_precision: row.precision,
         percent_up: dec("5"),
         percent_down: dec("0.2"),
+        band_both_ways: true,
         max_algo_orders: 5,
         brackets: Vec::new(),
         ..common(row)
@@ -151,6 +152,7 @@ fn common(row: &Row) -> Instrument {
         quantity_precision: 8,
         percent_up: Decimal::ZERO,
         percent_down: Decimal::ZERO,
+        band_both_ways: false,
         max_orders: 200,
         max_algo_orders: 0,
         max_position: Decimal::ZERO,
@@ -174,12 +176,16 @@ const LADDER: &[(u32, i64, i64)] = &[
     (1, 1_800_000_000, 5000),
 ];
 
-fn brackets(max_leverage: u32) -> Vec<Bracket> {
+/// Brackets of the real kind up to a leverage; those above 125 get a small one of their own.
+pub(crate) fn brackets(max_leverage: u32) -> Vec<Bracket> {
+    let top = (max_leverage, 100_000, 40);
+    let extra = (max_leverage > 125).then_some(&top);
     let mut floor = Decimal::ZERO;
     let mut cumulative = Decimal::ZERO;
     let mut previous = Decimal::ZERO;
-    let mut out = Vec::with_capacity(LADDER.len());
-    for &(leverage, cap, rate) in LADDER.iter().filter(|r| r.0 <= max_leverage) {
+    let mut out = Vec::with_capacity(LADDER.len() + 1);
+    let ladder = LADDER.iter().filter(|r| r.0 <= max_leverage);
+    for &(leverage, cap, rate) in extra.into_iter().chain(ladder) {
         let maintenance = Decimal::new(rate, 4);
         // Makes the margin continuous where two brackets meet.
         cumulative += floor * (maintenance - previous);
@@ -190,8 +196,8 @@ fn brackets(max_leverage: u32) -> Vec<Bracket> {
     out
 }
 
-/// The literals above are checked by a test; a wrong one would read as zero.
-fn dec(text: &str) -> Decimal {
+/// Reads a literal of a listing. Those are checked by tests; a wrong one would read as zero.
+pub(crate) fn dec(text: &str) -> Decimal {
     text.parse().unwrap_or_default()
 }
 

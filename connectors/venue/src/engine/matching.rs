@@ -58,6 +58,24 @@ impl Engine {
                 self.orders.count_refused_client_id();
             }
         })?;
+        let id = self.record(new, checked.quantity, checked.closing);
+        self.reserve(id, checked.reserve);
+        self.execute(id, &checked.plan);
+        if checked.killed || !rests(new.kind, new.tif) {
+            self.end(id, Status::Expired);
+        }
+        Ok(id)
+    }
+
+    /// Records an order that ends on arrival without trading, on venues that acknowledge an order
+    /// first and kill it then.
+    pub(crate) fn record_dead(&mut self, new: &NewOrder<'_>) -> u64 {
+        let id = self.record(new, new.quantity, false);
+        self.end(id, Status::Expired);
+        id
+    }
+
+    fn record(&mut self, new: &NewOrder<'_>, quantity: Decimal, closing: bool) -> u64 {
         let id = self.orders.next_id();
         let now = self.now_ms();
         self.orders.insert(Order {
@@ -70,10 +88,10 @@ impl Engine {
             tif: new.tif,
             position_side: new.position_side,
             reduce_only: new.reduce_only,
-            closing: checked.closing,
+            closing,
             price: new.price,
             stop_price: new.stop_price,
-            quantity: checked.quantity,
+            quantity,
             quote_quantity: new.quote_quantity,
             executed: Decimal::ZERO,
             quote_executed: Decimal::ZERO,
@@ -83,12 +101,7 @@ impl Engine {
             created_ms: now,
             updated_ms: now,
         });
-        self.reserve(id, checked.reserve);
-        self.execute(id, &checked.plan);
-        if checked.killed || !rests(new.kind, new.tif) {
-            self.end(id, Status::Expired);
-        }
-        Ok(id)
+        id
     }
 
     /// Cancels an open order of the account.

@@ -17,10 +17,11 @@ mod spot;
 mod store;
 mod types;
 
-pub(crate) use account::{Account, Margin};
+pub(crate) use account::{Account, MARGIN_ASSET, Margin};
 pub(crate) use algo::{Algo, AlgoKind, AlgoStatus, NewAlgo};
 pub(crate) use instrument::Instrument;
 pub(crate) use linear::Amendment;
+pub(crate) use listing::{brackets, dec};
 pub(crate) use order::{NewOrder, Order, Trade};
 pub(crate) use price::Feed;
 pub(crate) use types::{Filter, Reject};
@@ -71,7 +72,11 @@ pub(crate) struct Engine {
 impl Engine {
     /// An exchange with the embedded listing, flat accounts and the clock at zero.
     pub(crate) fn new(config: &Config) -> Self {
-        let instruments = listing::instruments();
+        Self::listed(config, listing::instruments(), config.fees)
+    }
+
+    /// An exchange with another listing and other fees.
+    pub(crate) fn listed(config: &Config, instruments: Vec<Instrument>, fees: Fees) -> Self {
         let still = config.prices == PriceModel::Still;
         let feeds = instruments.iter().map(|i| Feed::new(config.seed, i, still)).collect();
         let index =
@@ -86,7 +91,7 @@ impl Engine {
             feeds,
             accounts,
             instruments,
-            fees: config.fees,
+            fees,
             funding_rate: config.funding_rate,
             countdowns: BTreeMap::new(),
             now_ms: 0,

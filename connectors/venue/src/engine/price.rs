@@ -49,7 +49,8 @@ pub(crate) struct Level {
 impl Feed {
     pub(crate) fn new(seed: u64, instrument: &Instrument, still: bool) -> Self {
         // The market is left out of the key, so that spot and linear of one symbol move together.
-        let key = instrument.symbol.bytes().fold(mix(seed), |h, b| mix(h ^ u64::from(b)));
+        let letters = instrument.symbol.bytes().filter(|b| *b != b'_');
+        let key = letters.fold(mix(seed), |h, b| mix(h ^ u64::from(b)));
         let start_ticks = instrument.ticks(instrument.start_price).unwrap_or(1).max(1);
         let per_step = instrument.start_price * instrument.step;
         let level_steps = rust_decimal::Decimal::from(TOP_NOTIONAL)

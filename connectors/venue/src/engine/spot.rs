@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::account::{Account, MONEY_DECIMALS};
+use super::account::{Account, MARGIN_ASSET, MONEY_DECIMALS};
 use super::instrument::Instrument;
 use super::matching::{Checked, Plan, Want};
 use super::order::NewOrder;
@@ -56,7 +56,7 @@ impl Engine {
             Side::Sell => (i.base, quantity),
             Side::Buy => (i.quote, cost(new, quantity, &plan)),
         };
-        if account.free(asset) < need {
+        if self.spendable(new.account, asset) < need {
             return Err(Reject::InsufficientBalance);
         }
         let plan = if killed { Plan::default() } else { plan };
@@ -103,7 +103,7 @@ impl Engine {
             // What was locked at the stop price gives way to the real cost.
             self.release(id, order.reserved);
             let Some(i) = self.instruments.get(order.instrument) else { return };
-            let free = self.accounts.get(order.account).map_or(Decimal::ZERO, |a| a.free(i.quote));
+            let free = self.spendable(order.account, i.quote);
             if free < plan.cost {
                 self.end(id, Status::Expired);
                 return;
@@ -112,6 +112,18 @@ impl Engine {
         }
         self.execute(id, &plan);
         self.end(id, Status::Expired);
+    }
+
+    /// What an account can pay with: the free balance, of which a unified account cannot spend
+    /// what margins its futures.
+    pub(super) fn spendable(&self, account: usize, asset: &str) -> Decimal {
+        let Some(a) = self.accounts.get(account) else { return Decimal::ZERO };
+        let free = a.free(asset);
+        if a.unified && asset == MARGIN_ASSET {
+            free.min(self.margin(account).available)
+        } else {
+            free
+        }
     }
 
     /// The levels the order takes on arrival.

@@ -1,0 +1,134 @@
+//! Spot balances and market data. Source: protocol sheet for MEXC, sections 4 and 6.
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::errors::{self, ApiError};
+use super::plain;
+use super::spot::{Call, MARKET_MAX_QUOTE};
+use crate::engine::{Instrument, Market, Side, TradingStatus};
+
+type Found = Result<Value, ApiError>;
+
+pub(super) fn account(call: &mut Call<'_>) -> Found {
+    let account = call.engine.account(call.account).map_err(|_| errors::NO_PERMISSION)?;
+    let held = account.spot.iter().filter(|(_, b)| !(b.free + b.locked).is_zero());
+    let balances: Vec<Value> = held
+        .map(|(asset, b)| {
+            json!({ "asset": asset, "free": plain(b.free), "locked": plain(b.locked) })
+        })
+        .collect();
+    Ok(json!({
+        "canTrade": true, "canWithdraw": false, "canDeposit": false, "updateTime": null,
+        "accountType": "SPOT", "balances": balances, "permissions": ["SPOT"],
+    }))
+}
+
+pub(super) fn exchange_info(call: &mut Call<'_>) -> Found {
+    let selected: Vec<usize> = match (call.get("symbol"), call.get("symbols")) {
+        (Some(symbol), _) => vec![call.find_symbol(symbol)?],
+        (None, Some(symbols)) => {
+            symbols.split(',').map(|s| call.find_symbol(s)).collect::<Result<_, _>>()?
+        }
+        (None, None) => listed(call),
+    };
+    let symbols: Vec<Value> = selected
+        .into_iter()
+        .filter_map(|n| call.engine.instruments.get(n))
+        .map(|i| rules(call, i))
+        .collect();
+    Ok(json!({
+        "timezone": "CST", "serverTime": call.server_ms, "rateLimits": [], "exchangeFilters": [],
+        "symbols": symbols,
+    }))
+}
+
+pub(super) fn book_ticker(call: &mut Call<'_>) -> Found {
+    each(call, |call, n| {
+        let i = call.engine.instruments.get(n)?;
+        let feed = call.engine.feeds.get(n)?;
+        let best = |taker| {
+            let level = feed.levels(taker).next()?;
+            Some((plain(i.price(level.price)), plain(i.quantity(level.size))))
+        };
+        let ((bid, bid_size), (ask, ask_size)) = (best(Side::Sell)?, best(Side::Buy)?);
+        Some(json!({
+            "symbol": i.symbol, "bidPrice": bid, "bidQty": bid_size, "askPrice": ask,
+            "askQty": ask_size,
+        }))
+    })
+}
+
+pub(super) fn price(call: &mut Call<'_>) -> Found {
+    each(call, |call, n| {
+        let i = call.engine.instruments.get(n)?;
+        Some(json!({ "symbol": i.symbol, "price": plain(call.engine.last_price(n)) }))
+    })
+}
+
+pub(super) fn depth(call: &mut Call<'_>) -> Found {
+    let index = call.instrument()?;
+    let limit = call.limit(100, 5_000)?;
+    let i = call.engine.instrument(index).map_err(|_| errors::BAD_SYMBOL)?;
+    let feed = call.engine.feeds.get(index).ok_or(errors::BAD_SYMBOL)?;
+    let side = |taker| -> Vec<[String; 2]> {
+        let levels = feed.levels(taker).take(limit);
+        levels.map(|l| [plain(i.price(l.price)), plain(i.quantity(l.size))]).collect()
+    };
+    Ok(json!({
+        "lastUpdateId": feed.update_id(), "bids": side(Side::Sell), "asks": side(Side::Buy),
+        "timestamp": call.server_ms,
+    }))
+}
+
+pub(super) fn time(call: &mut Call<'_>) -> Found {
+    Ok(json!({ "serverTime": call.server_ms }))
+}
+
+pub(super) fn ping(_: &mut Call<'_>) -> Found {
+    Ok(json!({}))
+}
+
+pub(super) fn default_symbols(call: &mut Call<'_>) -> Found {
+    let symbols: Vec<&str> = listed(call)
+        .into_iter()
+        .filter_map(|n| call.engine.instruments.get(n).map(|i| i.symbol))
+        .collect();
+    Ok(json!({ "code": 200, "data": symbols, "msg": null }))
+}
+
+/// One row for `symbol`, or a list of all.
+fn each(call: &Call<'_>, row: impl Fn(&Call<'_>, usize) -> Option<Value>) -> Found {
+    match call.get("symbol") {
+        Some(symbol) => row(call, call.find_symbol(symbol)?).ok_or(errors::BAD_SYMBOL),
+        None => Ok(listed(call).into_iter().filter_map(|n| row(call, n)).collect()),
+    }
+}
+
+fn listed(call: &Call<'_>) -> Vec<usize> {
+    let all = call.engine.instruments.iter().enumerate();
+    all.filter(|(_, i)| i.market == Market::Spot).map(|(n, _)| n).collect()
+}
+
+/// The names mislead: the Size and Amount "precisions" are minimums, not steps.
+fn rules(call: &Call<'_>, i: &Instrument) -> Value {
+    let (base, quote) = (i.step_decimals(), i.tick_decimals());
+    let padded = |value: Decimal| format!("{}.{:030}", plain(value), 0);
+    json!({
+        "symbol": i.symbol, "status": if i.status == TradingStatus::Trading { "1" } else { "2" },
+        "baseAsset": i.base, "baseAssetPrecision": base, "quoteAsset": i.quote,
+        "quotePrecision": quote, "quoteAssetPrecision": quote, "baseCommissionPrecision": base,
+        "quoteCommissionPrecision": quote,
+        "orderTypes": [
+            "LIMIT", "MARKET", "LIMIT_MAKER", "IMMEDIATE_OR_CANCEL", "FILL_OR_KILL",
+        ],
+        "isSpotTradingAllowed": true, "isMarginTradingAllowed": false,
+        "quoteAmountPrecision": padded(i.min_notional), "baseSizePrecision": plain(i.min_quantity),
+        "permissions": ["SPOT"], "filters": [], "maxQuoteAmount": padded(i.max_notional),
+        "makerCommission": plain(call.engine.fees.spot_maker),
+        "takerCommission": plain(call.engine.fees.spot_taker),
+        "quoteAmountPrecisionMarket": padded(i.min_notional),
+        "maxQuoteAmountMarket": padded(Decimal::from(MARKET_MAX_QUOTE)), "fullName": i.base,
+        "tradeSideType": 1,
+    })
+}

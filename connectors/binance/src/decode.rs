@@ -11,6 +11,10 @@ use serde::Deserialize;
 
 use crate::{errors, instruments};
 
+mod scan;
+
+use scan::Fields;
+
 pub(crate) fn decode(
     market: Market,
     op: Kind,
@@ -24,7 +28,11 @@ pub(crate) fn decode(
     }
     match (op, market) {
         (Kind::Place | Kind::PlaceConditional, Market::Spot) => {
-            json::read(op, body).map(SpotPlaced::reply)
+            let mut fields = Fields::default();
+            match fields.read(body).and_then(|()| fields.placed()) {
+                Some(reply) => Ok(reply),
+                None => json::read(op, body).map(SpotPlaced::reply),
+            }
         }
         (Kind::CancelAll | Kind::CancelAllConditional, Market::Linear) => {
             json::read::<Done>(op, body).map(|_| Reply::Changed(Change::Applied))
@@ -47,7 +55,13 @@ pub(crate) fn decode(
             | Kind::OrderByClientId
             | Kind::ConditionalOrder,
             _,
-        ) => json::read(op, body).map(|order: Order| Reply::Order(order.report())),
+        ) => {
+            let mut fields = Fields::default();
+            match fields.read(body).and_then(|()| fields.report()) {
+                Some(report) => Ok(Reply::Order(report)),
+                None => json::read(op, body).map(|order: Order| Reply::Order(order.report())),
+            }
+        }
         (
             Kind::OpenOrders
             | Kind::OpenConditionalOrders
@@ -148,31 +162,24 @@ struct Order {
 
 impl Order {
     fn report(&self) -> OrderReport {
-        let id = OrderId::from(self.order_id);
-        let mut it = OrderReport::new(self.symbol, id, self.side.into(), self.status.into());
-        it.client_order_id = self.orig_client_order_id.or(self.client_order_id);
-        it.quantity = Some(self.orig_qty.0);
-        it.filled_quantity = self.executed_qty.0;
-        it.price = self.price.non_zero();
-        // Very old spot orders show a negative amount, which means unknown.
-        it.filled_quote = self
-            .cum_quote
-            .0
-            .or(self.cummulative_quote_qty.0)
-            .filter(|quote| !quote.is_sign_negative());
-        it.average_price = self.avg_price.non_zero().or_else(|| {
-            let quote = it.filled_quote.filter(|quote| !quote.is_zero())?;
-            quote.checked_div(it.filled_quantity).map(|price| price.normalize())
-        });
-        it.trigger_price = self.stop_price.non_zero();
-        it.time_in_force = match (self.kind, self.time_in_force) {
-            (Type::LimitMaker, _) => Some(TimeInForce::PostOnly),
-            (_, tif) => tif.into(),
+        let fields = Fields {
+            client_order_id: Some(self.client_order_id),
+            orig_client_order_id: Some(self.orig_client_order_id),
+            price: Some(self.price),
+            avg_price: Some(self.avg_price),
+            cum_quote: Some(self.cum_quote),
+            cummulative_quote_qty: Some(self.cummulative_quote_qty),
+            stop_price: Some(self.stop_price),
+            time_in_force: Some(self.time_in_force),
+            kind: Some(self.kind),
+            reduce_only: Some(self.reduce_only),
+            position_side: Some(self.position_side),
+            update_time: self.update_time,
+            transact_time: self.transact_time,
+            ..Fields::default()
         };
-        it.reduce_only = self.reduce_only;
-        it.position_side = self.position_side.into();
-        it.updated_at = self.update_time.or(self.transact_time).and_then(millis);
-        it
+        let amounts = (self.orig_qty.0, self.executed_qty.0);
+        fields.report_of(self.symbol, self.order_id, self.side, self.status, amounts)
     }
 }
 
@@ -210,44 +217,56 @@ struct SpotPlaced {
 
 impl SpotPlaced {
     fn reply(self) -> Reply {
-        let (Some(side), Some(status)) = (self.side, self.status) else {
-            return Reply::Accepted(Accepted {
-                order_id: Some(OrderId::from(self.order_id)),
-                client_order_id: self.client_order_id,
-                at: self.transact_time.and_then(millis),
-            });
-        };
-        let order = Order {
-            symbol: self.symbol,
-            order_id: self.order_id,
-            client_order_id: self.client_order_id,
-            orig_client_order_id: None,
-            side,
-            status,
-            orig_qty: Number(self.orig_qty.0.unwrap_or_default()),
-            executed_qty: Number(self.executed_qty.0.unwrap_or_default()),
-            price: self.price,
-            avg_price: MaybeNumber(None),
-            cum_quote: MaybeNumber(None),
-            cummulative_quote_qty: self.cummulative_quote_qty,
-            stop_price: self.stop_price,
-            time_in_force: self.time_in_force,
-            kind: self.kind,
-            reduce_only: false,
-            position_side: PositionSide_::Both,
-            update_time: None,
+        let fields = Fields {
+            symbol: Some(self.symbol),
+            order_id: Some(self.order_id),
+            client_order_id: Some(self.client_order_id),
+            side: self.side,
+            status: self.status,
+            cummulative_quote_qty: Some(self.cummulative_quote_qty),
+            price: Some(self.price),
+            stop_price: Some(self.stop_price),
+            time_in_force: Some(self.time_in_force),
+            kind: Some(self.kind),
             transact_time: self.transact_time,
+            fills: Some(self.fills),
+            ..Fields::default()
         };
-        let mut report = order.report();
-        report.fee = self.fills.0;
-        Reply::Order(report)
+        let amounts =
+            (self.orig_qty.0.unwrap_or_default(), self.executed_qty.0.unwrap_or_default());
+        fields.placed_of(self.symbol, self.order_id, amounts)
     }
 }
 
 /// The fees of a placement's fills, added up without keeping the fills; absent if they were paid in
 /// more than one asset.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 struct FeeSum(Option<Fee>);
+
+/// A sum of fees in the making.
+#[derive(Default)]
+struct FeeSums {
+    fee: Option<Fee>,
+    /// In several assets, or too large to add up.
+    spoilt: bool,
+}
+
+impl FeeSums {
+    fn add(&mut self, fee: Fee) {
+        let Some(sum) = &mut self.fee else {
+            self.fee = Some(fee);
+            return;
+        };
+        match sum.amount.checked_add(fee.amount) {
+            Some(amount) if sum.asset == fee.asset => sum.amount = amount,
+            _ => self.spoilt = true,
+        }
+    }
+
+    fn total(self) -> FeeSum {
+        FeeSum(self.fee.filter(|_| !self.spoilt))
+    }
+}
 
 impl<'de> Deserialize<'de> for FeeSum {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -261,21 +280,11 @@ impl<'de> Deserialize<'de> for FeeSum {
                 self,
                 mut rows: A,
             ) -> Result<FeeSum, A::Error> {
-                let (mut sum, mut mixed) = (None::<Fee>, false);
+                let mut sum = FeeSums::default();
                 while let Some(row) = rows.next_element::<FillRow>()? {
-                    sum = match sum {
-                        None => Some(Fee { asset: row.commission_asset, amount: row.commission.0 }),
-                        Some(fee) if fee.asset == row.commission_asset => fee
-                            .amount
-                            .checked_add(row.commission.0)
-                            .map(|amount| Fee { asset: fee.asset, amount }),
-                        Some(fee) => {
-                            mixed = true;
-                            Some(fee)
-                        }
-                    };
+                    sum.add(Fee { asset: row.commission_asset, amount: row.commission.0 });
                 }
-                Ok(FeeSum(sum.filter(|_| !mixed)))
+                Ok(sum.total())
             }
         }
         deserializer.deserialize_seq(Visitor)

@@ -122,7 +122,14 @@ pub(crate) fn classify(
     body: &[u8],
 ) -> Result<Reply, VenueError> {
     match hoox_connector::json::read::<Envelope<'_>>(op, body) {
-        Ok(Envelope { code, msg }) => coded(market, status, headers, code.0, &msg),
+        Ok(Envelope { code, msg }) => match coded(market, status, headers, code.0, &msg) {
+            // Only a setting can be so already.
+            Ok(_) if op.changes_orders() || op.is_read() => {
+                let reason = Reason::InvalidRequest;
+                Err(VenueError::Rejected(Rejection::new(reason, code.0, &msg)))
+            }
+            answer => answer,
+        },
         Err(_) => uncoded(market, status, headers, body),
     }
 }
@@ -211,6 +218,16 @@ mod tests {
         for (low, high, _) in BY_CODE {
             assert!(low <= high, "{low} {high}");
         }
+    }
+
+    #[test]
+    fn only_a_setting_can_be_so_already() {
+        let body = br#"{"code":-4046,"msg":"No need to change margin type."}"#;
+        let answer = |op| classify(Market::Linear, op, 400, Headers::none(), body);
+        let setting = answer(OperationKind::SetMarginMode);
+        assert!(matches!(setting, Ok(Reply::Changed(Change::Unchanged))), "{setting:?}");
+        let order = answer(OperationKind::Place);
+        assert!(matches!(order, Err(VenueError::Rejected(_))), "{order:?}");
     }
 
     #[test]

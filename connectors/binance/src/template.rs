@@ -146,16 +146,20 @@ impl OrderTemplate {
         if let Some(id) = client_order_id {
             encode::check_client_id(id)?;
             out.push_str(self.id_name);
-            write_encoded(out, id.as_str());
+            if id.is_plain() {
+                out.push_str(id.as_str());
+            } else {
+                write_encoded(out, id.as_str());
+            }
         }
         out.push_str("&timestamp=");
         buf.push_u64(at.as_millis());
 
         let payload = buf.since(start);
-        let mut state = self.state.clone();
-        state.update(buf.text(payload).as_bytes().get(self.hashed..).unwrap_or_default());
+        let rest = buf.text(payload).as_bytes().get(self.hashed..).unwrap_or_default();
+        let signature = self.state.finish_with(rest);
         buf.push("&signature=");
-        buf.push_signature(state.finish(), payload);
+        buf.push_signature(signature, payload);
         let body = buf.since(start);
         buf.set_path(path);
         buf.set_body(body);

@@ -1,4 +1,5 @@
 //! Every code of the error tables, on the market it belongs to; and answers that are no JSON at all.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers outside #[test]
 
 mod support;
 
@@ -118,8 +119,6 @@ fn codes_of_linear() {
         (-2025, Reject(Reason::TooManyOrders)),
         (-2027, Reject(Reason::PositionLimit)),
         (-2028, Reject(Reason::PositionLimit)),
-        (-4046, Success),
-        (-4059, Success),
         (-4061, Reject(Reason::PositionMode)),
         (-4067, Reject(Reason::OrdersOrPositionsOpen)),
         (-4068, Reject(Reason::OrdersOrPositionsOpen)),
@@ -140,6 +139,13 @@ fn codes_of_linear() {
         (-5028, Reject(Reason::Clock)),
     ] {
         assert_eq!(answer(Market::Linear, 400, code, "?"), class, "{code}");
+    }
+    // "It is so already" is the success of a setting, and of nothing else.
+    for (kind, code) in [(Kind::SetMarginMode, -4046), (Kind::SetPositionMode, -4059)] {
+        let body = format!(r#"{{"code":{code},"msg":"No need to change."}}"#);
+        assert_eq!(class(decode(&linear(), kind, 400, &body)), Success);
+        let order = class(decode(&linear(), Kind::Place, 400, &body));
+        assert_eq!(order, Reject(Reason::InvalidRequest));
     }
 }
 
@@ -213,7 +219,12 @@ fn every_recorded_error_is_classified() {
         ("linear_stop_would_trigger", Reject(Reason::WouldTrigger)),
     ] {
         let binance = if name.starts_with("spot") { spot() } else { linear() };
-        let answer = read(&binance, Kind::Place, &format!("error_{name}"));
+        let kind = match name {
+            "linear_no_need_margin_type" => Kind::SetMarginMode,
+            "linear_no_need_position_mode" => Kind::SetPositionMode,
+            _ => Kind::Place,
+        };
+        let answer = read(&binance, kind, &format!("error_{name}"));
         assert_eq!(class(answer), expected, "{name}");
     }
 }

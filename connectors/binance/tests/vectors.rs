@@ -1,5 +1,6 @@
 //! Every REST case of the signing vectors: the signature itself, and the request we build from the
 //! neutral input.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers outside #[test]
 
 mod support;
 

@@ -71,7 +71,9 @@ pub(crate) fn decode(
         }),
         Kind::Positions => answer.read(|page: Page<PositionRow>, _| {
             page.is_whole(op, limits::POSITIONS_PAGE_MAX)?;
-            Ok(Reply::Positions(page.list.iter().map(PositionRow::position).collect()))
+            let wrong = |problem| malformed(op, "result.list.side", problem);
+            let positions = page.list.iter().map(|row| row.position().map_err(wrong));
+            positions.collect::<Result<_, _>>().map(Reply::Positions)
         }),
         Kind::Balances => answer.read(|page: Page<Account>, _| {
             let coins = page.list.iter().flat_map(|account| &account.coin);

@@ -66,7 +66,11 @@ fn pushed(market: Market, topic: &str, text: &str, emit: Emit<'_>) -> Result<(),
         "position" => {
             let rows = read_json::<Data<PositionRow>>(text)?.data;
             for row in rows.iter().filter(|row| row.is_of(market)) {
-                emit(Event::Position(row.position()));
+                let position = row.position().map_err(|problem| StreamError::Malformed {
+                    field: "data.side".into(),
+                    problem: problem.into(),
+                })?;
+                emit(Event::Position(position));
             }
         }
         "wallet" => {

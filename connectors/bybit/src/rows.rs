@@ -276,13 +276,17 @@ impl PositionRow {
         self.category.is(market)
     }
 
-    pub(crate) fn position(&self) -> Position {
+    /// # Errors
+    /// What is wrong with a size that is neither long nor short: taken for no position, it would never
+    /// be closed.
+    pub(crate) fn position(&self) -> Result<Position, &'static str> {
         let size = self.size.0;
         let side = match self.side {
             _ if size.is_zero() => None,
+            _ if size.is_sign_negative() => return Err("a negative size"),
             PositionSide_::Buy => Some(PositionSide::Long),
             PositionSide_::Sell => Some(PositionSide::Short),
-            PositionSide_::None => None,
+            PositionSide_::None => return Err("a size, but neither long nor short"),
         };
         let mut it = Position::new(self.symbol, side, size);
         it.hedge = hedge_side(self.position_idx).is_some();
@@ -294,7 +298,7 @@ impl PositionRow {
         it.leverage = leverage.and_then(|leverage| u32::try_from(leverage).ok());
         it.unrealized_pnl = self.unrealised_pnl.0;
         it.updated_at = self.updated_time.and_then(millis);
-        it
+        Ok(it)
     }
 }
 

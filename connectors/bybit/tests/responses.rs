@@ -298,6 +298,16 @@ fn funding_is_no_fill_and_a_spot_fee_needs_its_currency() {
 }
 
 #[test]
+fn a_position_that_is_neither_long_nor_short_is_malformed() {
+    for (side, size) in [("", "5"), ("None", "0.1"), ("Buy", "-1")] {
+        let row = format!(r#"{{"list":[{{"symbol":"BTCUSDT","side":"{side}","size":"{size}"}}]}}"#);
+        let reply = decode_text(&linear(), Kind::Positions, &ok(&row));
+        let Err(VenueError::Malformed(problem)) = reply else { panic!("{reply:?}") };
+        assert_eq!(problem.field, "result.list.side");
+    }
+}
+
+#[test]
 fn positions_have_a_side_and_a_size() {
     let reply = decode(&linear(), Kind::Positions, "position_list_linear");
     let Ok(Reply::Positions(positions)) = reply else { panic!("{reply:?}") };

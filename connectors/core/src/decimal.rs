@@ -52,15 +52,15 @@ pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
 #[inline]
 pub fn write_decimal(out: &mut String, value: Decimal) {
     let mantissa = value.mantissa();
-    let Ok(magnitude) = u64::try_from(mantissa.unsigned_abs()) else {
-        out.push_str(&value.to_string());
-        return;
-    };
     if mantissa < 0 {
         out.push('-');
     }
+    let magnitude = mantissa.unsigned_abs();
     let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(magnitude);
+    let digits = match u64::try_from(magnitude) {
+        Ok(magnitude) => buffer.format(magnitude),
+        Err(_) => buffer.format(magnitude),
+    };
     let scale = value.scale() as usize;
     if scale == 0 {
         out.push_str(digits);
@@ -80,18 +80,42 @@ pub fn write_decimal(out: &mut String, value: Decimal) {
     }
 }
 
+/// Up to this many digits fit 64 bits, whatever they are.
+const SHORT_MAX: usize = 19;
+
+#[inline]
 fn parse_plain(text: &str) -> Result<Decimal, DecimalError> {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    // `rust_decimal` would take underscores and a bare point; JSON and the venues have neither.
-    if !digits.starts_with(|c: char| c.is_ascii_digit())
-        || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-    {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        all => (false, all),
+    };
+    let (mut mantissa, mut places) = (0_u64, None);
+    for byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+                places = places.map(|places: u32| places + 1);
+            }
+            b'.' if places.is_none() => places = Some(0),
+            // `rust_decimal` would take underscores; JSON and the venues have none.
+            _ => return Err(DecimalError::Syntax),
+        }
+    }
+    if !matches!((digits.first(), places), (Some(b'0'..=b'9'), None | Some(1..))) {
         return Err(DecimalError::Syntax);
     }
-    Decimal::from_str_exact(text).map_err(|error| match error {
-        rust_decimal::Error::ErrorString(_) => DecimalError::Syntax,
-        _ => DecimalError::Precision,
-    })
+    if digits.len() > SHORT_MAX {
+        return parse_long(text);
+    }
+    let (low, high) = (mantissa as u32, (mantissa >> 32) as u32);
+    Ok(Decimal::from_parts(low, high, 0, negative, places.unwrap_or(0)))
+}
+
+#[cold]
+fn parse_long(text: &str) -> Result<Decimal, DecimalError> {
+    // Its digits are checked; what is left to go wrong is their number.
+    Decimal::from_str_exact(text).map_err(|_| DecimalError::Precision)
 }
 
 fn scale_by(mut value: Decimal, exponent: i32) -> Result<Decimal, DecimalError> {
@@ -129,9 +153,10 @@ mod tests {
         for text in ["1e29", "1e-29", "1e400", "8e28", "79228162514264337593543950336"] {
             assert_eq!(parse_decimal(text), Err(DecimalError::Precision), "{text}");
         }
-        for text in
-            ["", "-", ".", ".5", "1_000", "NaN", "Infinity", "1e", "e5", "0x10", "1 ", "1,0"]
-        {
+        for text in [
+            "", "-", "+-1", ".", ".5", "5.", "1.2.3", "1.e3", "1_000", "NaN", "Infinity", "1e",
+            "e5", "0x10", "1 ", "1,0",
+        ] {
             assert_eq!(parse_decimal(text), Err(DecimalError::Syntax), "{text}");
         }
     }
@@ -161,6 +186,52 @@ mod tests {
             let mut written = String::new();
             write_decimal(&mut written, value);
             assert_eq!(written, value.to_string(), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_decimal_is_written_and_read_back_digit_for_digit(
+            lo: u32, mid: u32, hi: u32, minus: bool, scale in 0_u32..=28,
+        ) {
+            for value in [
+                Decimal::from_parts(lo, mid, hi, minus, scale),
+                Decimal::from_parts(lo, mid, 0, minus, scale),
+                Decimal::from_parts(lo, 0, 0, minus, scale),
+            ] {
+                let mut written = String::new();
+                write_decimal(&mut written, value);
+                proptest::prop_assert_eq!(&written, &value.to_string());
+                let read = parse_decimal(&written).unwrap();
+                proptest::prop_assert_eq!((read, read.scale()), (value, value.scale()));
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_as_rust_decimal_reads_it_or_refused(text in "[-+]?[0-9]{0,30}[.]?[0-9]{0,30}") {
+            match (parse_decimal(&text), Decimal::from_str_exact(&text)) {
+                (Ok(ours), Ok(theirs)) => {
+                    proptest::prop_assert_eq!((ours, ours.scale()), (theirs, theirs.scale()));
+                }
+                (Err(_), Err(_)) => {}
+                // A point without digits on both sides is not a number in JSON.
+                (Err(error), Ok(_)) => {
+                    proptest::prop_assert_eq!(error, DecimalError::Syntax);
+                    let digits = text.trim_start_matches(['-', '+']);
+                    proptest::prop_assert!(digits.starts_with('.') || digits.ends_with('.'));
+                }
+                (Ok(ours), Err(theirs)) => proptest::prop_assert!(false, "{ours} {theirs}"),
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,40}", digits in "[-+]?[0-9.]{1,40}[eE][-+]?[0-9]{0,12}") {
+            let _ = parse_decimal(&text);
+            if let Ok(value) = parse_decimal(&digits) {
+                // What is read has the value that was written.
+                let theirs = Decimal::from_scientific(&digits);
+                proptest::prop_assert!(theirs.is_err() || theirs == Ok(value), "{digits} {value}");
+            }
         }
     }
 }

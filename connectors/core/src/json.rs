@@ -92,14 +92,15 @@ pub fn read<'de, T: Deserialize<'de>>(
     operation: OperationKind,
     body: &'de [u8],
 ) -> Result<T, VenueError> {
-    read_at(body).map_err(|(field, problem)| {
-        VenueError::Malformed(Malformed { operation, field, problem })
-    })
+    read_at(body)
+        .map_err(|(field, problem)| VenueError::Malformed(Malformed { operation, field, problem }))
 }
 
 /// Reads `body` as `T`; an error is the path of the field, and what is wrong with it.
 pub(crate) fn read_at<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, (String, String)> {
-    serde_json::from_slice(body).map_err(|_| {
+    // Checked as a whole, the text need not be checked string by string.
+    let text = core::str::from_utf8(body).ok();
+    text.and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| {
         // The fast path keeps no path of fields; the second reading, only on failure, does.
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let (field, problem) = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {

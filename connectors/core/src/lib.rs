@@ -24,11 +24,15 @@
 
 mod client;
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod cursor;
 mod decimal;
 mod error;
 mod frame;
 mod instrument;
 pub mod json;
+mod memory;
 mod operation;
 mod order;
 mod prepare;
@@ -46,6 +50,7 @@ pub use client::{Client, ClientConfig, Outcome, Unknown};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
 pub use clock::{Clock, Timestamp};
+pub use cursor::Cursor;
 pub use decimal::{DecimalError, parse_decimal, write_decimal};
 pub use error::{
     EncodeError, Error, Malformed, NotSent, Refused, RejectReason, Rejection, Throttle,
@@ -57,6 +62,7 @@ pub use instrument::{
     Filter, FilterError, Instrument, InstrumentStatus, Instruments, LotRule, NotionalRule,
     PercentPriceRule,
 };
+pub use memory::MemoryTransport;
 pub use operation::{
     Amendment, Capabilities, Cost, Operation, OperationKind, OperationSet, OrderClass, OrderRef,
 };

@@ -51,7 +51,7 @@ impl PreparedOrder {
         let quantity = self.order.kind.quantity()?;
         match self.contract_size {
             None => Some(quantity),
-            Some(size) => quantity.checked_mul(size).map(|base| base.normalize()),
+            Some(size) => exact_product(quantity, size),
         }
     }
 
@@ -137,19 +137,28 @@ impl Instrument {
                 .ok_or_else(|| self.broken(Filter::Precision, quantity, price))?;
             self.check_notional(value, market, order.reduce_only)?;
         }
-        self.to_contracts(&mut prepared)?;
-        Ok(PreparedOrder { order: prepared, contract_size: self.contract_size })
+        let contract_size = self.contract_size.filter(|size| *size > Decimal::ZERO);
+        if let Some(size) = contract_size {
+            self.to_contracts(&mut prepared, size)?;
+        }
+        Ok(PreparedOrder { order: prepared, contract_size })
     }
 
     /// Brings a quantity of the base asset down to the step, and checks its bounds. `market` adds
-    /// the rules of market orders.
+    /// the rules of market orders. A step of zero or less is none.
     ///
     /// # Errors
-    /// [`FilterError`] naming the step, minimum or maximum it breaks.
+    /// [`FilterError`] naming the step, minimum or maximum it breaks, or [`Filter::Positive`].
     pub fn round_quantity(&self, quantity: Decimal, market: bool) -> Result<Decimal, FilterError> {
+        self.check_positive(quantity)?;
         let mut rounded = self.floor(quantity, self.lot.step, Filter::StepSize)?;
         if market {
             rounded = self.floor(rounded, self.market_lot.step, Filter::StepSize)?;
+            // Two steps of which neither divides the other: what keeps the second may break the first.
+            if self.floor(rounded, self.lot.step, Filter::StepSize)? != rounded {
+                let step = self.lot.step.unwrap_or_default();
+                return Err(self.broken(Filter::StepSize, rounded, step));
+            }
         }
         self.check_lot(rounded, &self.lot, Filter::MinQuantity, Filter::MaxQuantity)?;
         if market {
@@ -159,37 +168,41 @@ impl Instrument {
         Ok(rounded)
     }
 
-    /// Brings a price to the tick, and checks its bounds.
+    /// Brings a price to the tick, and checks its bounds. A tick or a maximum of zero or less is none.
     ///
     /// # Errors
-    /// [`FilterError`] naming the tick, minimum or maximum it breaks.
+    /// [`FilterError`] naming the tick, minimum or maximum it breaks, or [`Filter::Positive`].
     pub fn round_price(
         &self,
         price: Decimal,
         side: Side,
         rounding: PriceRounding,
     ) -> Result<Decimal, FilterError> {
+        self.check_positive(price)?;
         let rounded = match self.tick_size.filter(|tick| *tick > Decimal::ZERO) {
             None => price,
             Some(tick) => {
                 let precision = || self.broken(Filter::Precision, price, tick);
-                let rest = price.checked_rem(tick).ok_or_else(precision)?;
+                let Multiple { below, rest, step, scale } =
+                    Multiple::of(price, tick).ok_or_else(precision)?;
                 let up = match rounding {
-                    _ if rest.is_zero() => false,
+                    _ if rest == 0 => false,
                     PriceRounding::Passive => side == Side::Sell,
-                    PriceRounding::Nearest => rest.checked_add(rest).ok_or_else(precision)? >= tick,
+                    PriceRounding::Nearest => rest >= step - rest,
                 };
-                let down = price.checked_sub(rest).ok_or_else(precision)?;
-                let rounded = if up { down.checked_add(tick).ok_or_else(precision)? } else { down };
+                let rounded = if up { below.checked_add(step) } else { Some(below) };
+                let rounded = rounded.and_then(|it| decimal(it, scale)).ok_or_else(precision)?;
                 if rounded.is_zero() {
                     return Err(self.broken(Filter::TickSize, price, tick));
                 }
-                if rest.is_zero() { price } else { rounded.normalize() }
+                rounded
             }
         };
         match (self.min_price, self.max_price) {
             (Some(min), _) if rounded < min => Err(self.broken(Filter::MinPrice, rounded, min)),
-            (_, Some(max)) if rounded > max => Err(self.broken(Filter::MaxPrice, rounded, max)),
+            (_, Some(max)) if max > Decimal::ZERO && rounded > max => {
+                Err(self.broken(Filter::MaxPrice, rounded, max))
+            }
             _ => Ok(rounded),
         }
     }
@@ -217,16 +230,13 @@ impl Instrument {
         filter: Filter,
     ) -> Result<Decimal, FilterError> {
         let Some(step) = step.filter(|step| *step > Decimal::ZERO) else { return Ok(value) };
-        let precision = || self.broken(Filter::Precision, value, step);
-        let rest = value.checked_rem(step).ok_or_else(precision)?;
-        if rest.is_zero() {
-            return Ok(value);
-        }
-        let floored = value.checked_sub(rest).ok_or_else(precision)?;
+        let floored = Multiple::of(value, step)
+            .and_then(|it| decimal(it.below, it.scale))
+            .ok_or_else(|| self.broken(Filter::Precision, value, step))?;
         if floored.is_zero() {
             return Err(self.broken(filter, value, step));
         }
-        Ok(floored.normalize())
+        Ok(floored)
     }
 
     fn check_lot(
@@ -258,7 +268,11 @@ impl Instrument {
             (Some(min), _) if min_applies && value < min => {
                 Err(self.broken(Filter::MinNotional, value.normalize(), min))
             }
-            (_, Some(max)) if !(market && rule.market_exempt_from_max) && value > max => {
+            (_, Some(max))
+                if max > Decimal::ZERO
+                    && !(market && rule.market_exempt_from_max)
+                    && value > max =>
+            {
                 Err(self.broken(Filter::MaxNotional, value.normalize(), max))
             }
             _ => Ok(()),
@@ -291,26 +305,31 @@ impl Instrument {
         Ok(())
     }
 
-    /// Base quantity to contracts, where the venue counts in those. The step is a whole number of
-    /// contracts, so the division is exact.
-    fn to_contracts(&self, order: &mut NewOrder) -> Result<(), FilterError> {
-        let Some(size) = self.contract_size.filter(|size| *size > Decimal::ZERO) else {
-            return Ok(());
-        };
+    /// Base quantity to contracts, where the venue counts in those. The step is usually a whole number
+    /// of contracts, so that the division is exact; a quotient that would be rounded is refused.
+    fn to_contracts(&self, order: &mut NewOrder, size: Decimal) -> Result<(), FilterError> {
         match &mut order.kind {
             OrderKind::Market { size: Size::Base(quantity) }
             | OrderKind::Limit { quantity, .. }
             | OrderKind::TriggerMarket { quantity, .. }
             | OrderKind::TriggerLimit { quantity, .. }
             | OrderKind::TrailingStop { quantity, .. } => {
-                *quantity = quantity
+                let contracts = quantity
                     .checked_div(size)
-                    .ok_or_else(|| self.broken(Filter::Precision, *quantity, size))?
-                    .normalize();
+                    .filter(|contracts| exact_product(*contracts, size) == Some(*quantity))
+                    .ok_or_else(|| self.broken(Filter::Precision, *quantity, size))?;
+                *quantity = contracts.normalize();
             }
             OrderKind::Market { size: Size::Quote(_) } => {}
         }
         Ok(())
+    }
+
+    fn check_positive(&self, value: Decimal) -> Result<(), FilterError> {
+        if value > Decimal::ZERO {
+            return Ok(());
+        }
+        Err(self.broken(Filter::Positive, value, Decimal::ZERO))
     }
 
     fn broken(&self, filter: Filter, value: Decimal, bound: Decimal) -> FilterError {
@@ -332,6 +351,41 @@ impl Rounder<'_> {
     fn trigger(&self, trigger: Trigger) -> Result<Trigger, FilterError> {
         Ok(Trigger { price: self.price(trigger.price)?, ..trigger })
     }
+}
+
+/// Where a value lies between two multiples of a step, in whole units of 10⁻ˢᶜᵃˡᵉ: exact, where the
+/// difference of two decimals may be rounded.
+struct Multiple {
+    /// The multiple at or below the value.
+    below: i128,
+    /// From there to the value.
+    rest: i128,
+    step: i128,
+    scale: u32,
+}
+
+impl Multiple {
+    /// `None` if the numbers are too long to compare exactly. `step` is greater than zero.
+    fn of(value: Decimal, step: Decimal) -> Option<Self> {
+        let (value, step) = (value.normalize(), step.normalize());
+        let scale = value.scale().max(step.scale());
+        let units = |it: Decimal| it.mantissa().checked_mul(10_i128.pow(scale - it.scale()));
+        let (value, step) = (units(value)?, units(step)?);
+        let rest = value.checked_rem(step)?;
+        Some(Self { below: value - rest, rest, step, scale })
+    }
+}
+
+/// The decimal with these digits, without zeros at its end; `None` if it has too many.
+fn decimal(units: i128, scale: u32) -> Option<Decimal> {
+    Decimal::try_from_i128_with_scale(units, scale).ok().map(|it| it.normalize())
+}
+
+/// The product with every digit, or nothing: `checked_mul` rounds at 28 places.
+fn exact_product(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let (a, b) = (a.normalize(), b.normalize());
+    let mantissa = a.mantissa().checked_mul(b.mantissa())?;
+    decimal(mantissa, a.scale() + b.scale())
 }
 
 fn positive_values(order: &NewOrder) -> Result<(), FilterError> {

@@ -13,10 +13,44 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b
 /// ```
 #[inline]
 pub fn write_encoded(out: &mut String, text: &str) {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
-    if text.bytes().all(plain) {
+    if is_plain(text) {
         out.push_str(text);
     } else {
         out.extend(utf8_percent_encode(text, RESERVED));
+    }
+}
+
+/// The bytes that stay as they are.
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let b = byte as u8;
+        plain[byte] = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+        byte += 1;
+    }
+    plain
+};
+
+#[inline]
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| PLAIN.get(usize::from(byte)) == Some(&true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_the_unreserved_characters_stay() {
+        for code in 0..=127_u8 {
+            let text = char::from(code).to_string();
+            let mut out = String::new();
+            write_encoded(&mut out, &text);
+            let unreserved = code.is_ascii_alphanumeric() || b"-_.~".contains(&code);
+            let expected = if unreserved { text } else { format!("%{code:02X}") };
+            assert_eq!(out, expected);
+        }
     }
 }

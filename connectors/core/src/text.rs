@@ -29,7 +29,10 @@ macro_rules! inline_text {
     ($(#[$meta:meta])* $name:ident, $max:literal, $allowed:expr) => {
         $(#[$meta])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(ArrayString<$max>);
+        pub struct $name {
+            text: ArrayString<$max>,
+            plain: bool,
+        }
 
         impl $name {
             /// Validates `text`.
@@ -44,22 +47,33 @@ macro_rules! inline_text {
                 let Ok(inline) = ArrayString::from(text) else {
                     return Err(TextError::TooLong { length: text.len(), max: $max });
                 };
+                // Every kind allows the plain characters, which are nearly all there are.
+                if text.bytes().all(is_plain) {
+                    return Ok(Self { text: inline, plain: true });
+                }
                 match text.chars().find(|character| !allowed(*character)) {
                     Some(character) => Err(TextError::Character(character)),
-                    None => Ok(Self(inline)),
+                    None => Ok(Self { text: inline, plain: false }),
                 }
+            }
+
+            /// Whether the text holds nothing but ASCII letters, digits, `-`, `_` and `.`, which no
+            /// URL, form or JSON text has to escape. Known since the text was validated.
+            #[inline]
+            pub fn is_plain(&self) -> bool {
+                self.plain
             }
 
             /// The text.
             #[inline]
             pub fn as_str(&self) -> &str {
-                &self.0
+                &self.text
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(&self.text)
             }
         }
 
@@ -163,8 +177,12 @@ impl From<u64> for OrderId {
     fn from(id: u64) -> Self {
         let mut text = ArrayString::new();
         text.push_str(itoa::Buffer::new().format(id));
-        Self(text)
+        Self { text, plain: true }
     }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 #[cfg(test)]
@@ -179,6 +197,18 @@ mod tests {
         assert_eq!(OrderId::new("1&symbol=X"), Err(TextError::Character('&')));
         assert_eq!(ClientOrderId::portable("a/b"), Err(TextError::Character('/')));
         assert!(ClientOrderId::portable(&"a".repeat(33)).is_err());
+    }
+
+    #[test]
+    fn plain_is_what_nothing_has_to_escape() {
+        for text in ["BTCUSDT", "BTC_USDT", "a-b.c"] {
+            assert!(Symbol::new(text).unwrap().is_plain(), "{text}");
+        }
+        for text in ["A&B", "１２３", "A%41", "A~B", "A/B", "A\"B"] {
+            assert!(!Symbol::new(text).unwrap().is_plain(), "{text}");
+        }
+        assert!(OrderId::from(7).is_plain());
+        assert_eq!(OrderId::from(7), OrderId::new("7").unwrap());
     }
 
     #[test]

@@ -42,6 +42,18 @@ pub struct Response {
 }
 
 impl Response {
+    /// An answer without headers.
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: http::HeaderMap::new(), body: body.into() }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: http::HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
     /// Calls `read` with the headers and the body, which it may overwrite.
     pub fn read<R>(&mut self, read: impl FnOnce(Headers<'_>, &mut [u8]) -> R) -> R {
         let headers = &self.headers;

@@ -2,115 +2,145 @@
 //! unusual in any way is left to the reader of the module above.
 
 use hoox_connector::json::{Integer, MaybeNumber, Number};
-use hoox_connector::{Asset, ClientOrderId, Cursor, Fee, Symbol, parse_decimal};
+use hoox_connector::{
+    Accepted, Asset, ClientOrderId, Cursor, Decimal, Fee, OrderId, OrderReport, Reply, Symbol,
+    TimeInForce, parse_decimal,
+};
 use serde::Deserialize;
-use serde::de::IntoDeserializer;
 use serde::de::value::{BorrowedStrDeserializer, Error};
 
-use super::{FeeSum, Order, PositionSide_, Side_, SpotPlaced, Status, Tif, Type};
+use super::{FeeSum, FeeSums, PositionSide_, Side_, Status, Tif, Type, millis};
 
-/// The fields of an order's reply, each at most once.
+/// The fields of an order's reply, each at most once, and what they mean.
 #[derive(Default)]
-struct Fields {
-    symbol: Option<Symbol>,
-    order_id: Option<u64>,
-    client_order_id: Option<Option<ClientOrderId>>,
-    orig_client_order_id: Option<Option<ClientOrderId>>,
-    side: Option<Side_>,
-    status: Option<Status>,
-    orig_qty: Option<Number>,
-    executed_qty: Option<Number>,
-    price: Option<MaybeNumber>,
-    avg_price: Option<MaybeNumber>,
-    cum_quote: Option<MaybeNumber>,
-    cummulative_quote_qty: Option<MaybeNumber>,
-    stop_price: Option<MaybeNumber>,
-    time_in_force: Option<Tif>,
-    kind: Option<Type>,
-    reduce_only: Option<bool>,
-    position_side: Option<PositionSide_>,
-    update_time: Option<Integer>,
-    transact_time: Option<Integer>,
-    fills: Option<FeeSum>,
-}
-
-/// An order of either market.
-pub(super) fn order(body: &[u8]) -> Option<Order> {
-    let it = Fields::read(body)?;
-    Some(Order {
-        symbol: it.symbol?,
-        order_id: it.order_id?,
-        client_order_id: it.client_order_id.flatten(),
-        orig_client_order_id: it.orig_client_order_id.flatten(),
-        side: it.side?,
-        status: it.status?,
-        orig_qty: it.orig_qty?,
-        executed_qty: it.executed_qty?,
-        price: it.price.unwrap_or_default(),
-        avg_price: it.avg_price.unwrap_or_default(),
-        cum_quote: it.cum_quote.unwrap_or_default(),
-        cummulative_quote_qty: it.cummulative_quote_qty.unwrap_or_default(),
-        stop_price: it.stop_price.unwrap_or_default(),
-        time_in_force: it.time_in_force.unwrap_or_default(),
-        kind: it.kind.unwrap_or_default(),
-        reduce_only: it.reduce_only.unwrap_or_default(),
-        position_side: it.position_side.unwrap_or_default(),
-        update_time: it.update_time,
-        transact_time: it.transact_time,
-    })
-}
-
-/// A spot placement, in any of its three shapes.
-pub(super) fn spot_placed(body: &[u8]) -> Option<SpotPlaced> {
-    let it = Fields::read(body)?;
-    Some(SpotPlaced {
-        symbol: it.symbol?,
-        order_id: it.order_id?,
-        client_order_id: it.client_order_id.flatten(),
-        transact_time: it.transact_time,
-        side: it.side,
-        status: it.status,
-        orig_qty: MaybeNumber(it.orig_qty.map(|quantity| quantity.0)),
-        executed_qty: MaybeNumber(it.executed_qty.map(|quantity| quantity.0)),
-        cummulative_quote_qty: it.cummulative_quote_qty.unwrap_or_default(),
-        price: it.price.unwrap_or_default(),
-        stop_price: it.stop_price.unwrap_or_default(),
-        time_in_force: it.time_in_force.unwrap_or_default(),
-        kind: it.kind.unwrap_or_default(),
-        fills: it.fills.unwrap_or_default(),
-    })
+pub(super) struct Fields {
+    pub(super) symbol: Option<Symbol>,
+    pub(super) order_id: Option<u64>,
+    pub(super) client_order_id: Option<Option<ClientOrderId>>,
+    pub(super) orig_client_order_id: Option<Option<ClientOrderId>>,
+    pub(super) side: Option<Side_>,
+    pub(super) status: Option<Status>,
+    pub(super) orig_qty: Option<Number>,
+    pub(super) executed_qty: Option<Number>,
+    pub(super) price: Option<MaybeNumber>,
+    pub(super) avg_price: Option<MaybeNumber>,
+    pub(super) cum_quote: Option<MaybeNumber>,
+    pub(super) cummulative_quote_qty: Option<MaybeNumber>,
+    pub(super) stop_price: Option<MaybeNumber>,
+    pub(super) time_in_force: Option<Tif>,
+    pub(super) kind: Option<Type>,
+    pub(super) reduce_only: Option<bool>,
+    pub(super) position_side: Option<PositionSide_>,
+    pub(super) update_time: Option<Integer>,
+    pub(super) transact_time: Option<Integer>,
+    pub(super) fills: Option<FeeSum>,
 }
 
 impl Fields {
-    fn read(body: &[u8]) -> Option<Self> {
+    /// Reads `body` into empty fields; `None` for the other reader.
+    #[inline]
+    pub(super) fn read(&mut self, body: &[u8]) -> Option<()> {
         let mut cursor = Cursor::new(body)?;
-        let mut it = Self::default();
-        cursor.object(|cursor, name| match name {
-            "symbol" => set(&mut it.symbol, Symbol::new(cursor.string()?).ok()?),
-            "orderId" => set(&mut it.order_id, cursor.bare()?.parse().ok()?),
+        let it = self;
+        // By length first: two comparisons for a name instead of twenty.
+        cursor.object(|cursor, name| match (name.len(), name) {
+            (4, "side") => set(&mut it.side, named(cursor)?),
+            (4, "type") => set(&mut it.kind, named(cursor)?),
+            (5, "price") => set(&mut it.price, maybe_number(cursor)?),
+            (5, "fills") => set(&mut it.fills, fills(cursor)?),
+            (6, "symbol") => set(&mut it.symbol, Symbol::new(cursor.string()?).ok()?),
+            (6, "status") => set(&mut it.status, named(cursor)?),
+            (7, "orderId") => set(&mut it.order_id, cursor.bare()?.parse().ok()?),
+            (7, "origQty") => set(&mut it.orig_qty, number(cursor)?),
+            (8, "avgPrice") => set(&mut it.avg_price, maybe_number(cursor)?),
+            (8, "cumQuote") => set(&mut it.cum_quote, maybe_number(cursor)?),
+            (9, "stopPrice") => set(&mut it.stop_price, maybe_number(cursor)?),
+            (10, "reduceOnly") => set(&mut it.reduce_only, cursor.bare()?.parse().ok()?),
+            (10, "updateTime") => set(&mut it.update_time, integer(cursor)?),
+            (11, "executedQty") => set(&mut it.executed_qty, number(cursor)?),
+            (11, "timeInForce") => set(&mut it.time_in_force, named(cursor)?),
+            (12, "positionSide") => set(&mut it.position_side, named(cursor)?),
+            (12, "transactTime") => set(&mut it.transact_time, integer(cursor)?),
             // Another tool's id that is none of ours is as good as none.
-            "clientOrderId" => set(&mut it.client_order_id, cursor.string()?.parse().ok()),
-            "origClientOrderId" => set(&mut it.orig_client_order_id, cursor.string()?.parse().ok()),
-            "side" => set(&mut it.side, named(cursor)?),
-            "status" => set(&mut it.status, named(cursor)?),
-            "origQty" => set(&mut it.orig_qty, number(cursor)?),
-            "executedQty" => set(&mut it.executed_qty, number(cursor)?),
-            "price" => set(&mut it.price, maybe_number(cursor)?),
-            "avgPrice" => set(&mut it.avg_price, maybe_number(cursor)?),
-            "cumQuote" => set(&mut it.cum_quote, maybe_number(cursor)?),
-            "cummulativeQuoteQty" => set(&mut it.cummulative_quote_qty, maybe_number(cursor)?),
-            "stopPrice" => set(&mut it.stop_price, maybe_number(cursor)?),
-            "timeInForce" => set(&mut it.time_in_force, named(cursor)?),
-            "type" => set(&mut it.kind, named(cursor)?),
-            "reduceOnly" => set(&mut it.reduce_only, cursor.bare()?.parse().ok()?),
-            "positionSide" => set(&mut it.position_side, named(cursor)?),
-            "updateTime" => set(&mut it.update_time, integer(cursor)?),
-            "transactTime" => set(&mut it.transact_time, integer(cursor)?),
-            "fills" => set(&mut it.fills, fills(cursor)?),
+            (13, "clientOrderId") => set(&mut it.client_order_id, cursor.string()?.parse().ok()),
+            (17, "origClientOrderId") => {
+                set(&mut it.orig_client_order_id, cursor.string()?.parse().ok())
+            }
+            (19, "cummulativeQuoteQty") => {
+                set(&mut it.cummulative_quote_qty, maybe_number(cursor)?)
+            }
             _ => cursor.skip(),
         })?;
-        cursor.end()?;
-        Some(it)
+        cursor.end()
+    }
+
+    /// An order of either market; `None` if a field is missing.
+    #[inline]
+    pub(super) fn report(&self) -> Option<OrderReport> {
+        let amounts = (self.orig_qty?.0, self.executed_qty?.0);
+        Some(self.report_of(self.symbol?, self.order_id?, self.side?, self.status?, amounts))
+    }
+
+    /// A spot placement in any of its three shapes; `None` if a field is missing.
+    #[inline]
+    pub(super) fn placed(&self) -> Option<Reply> {
+        let amount = |number: Option<Number>| number.unwrap_or_default().0;
+        let amounts = (amount(self.orig_qty), amount(self.executed_qty));
+        Some(self.placed_of(self.symbol?, self.order_id?, amounts))
+    }
+
+    /// As [`placed`](Self::placed), with the fields that are always there. An ACK has no status.
+    #[inline]
+    pub(super) fn placed_of(&self, symbol: Symbol, id: u64, amounts: (Decimal, Decimal)) -> Reply {
+        let (Some(side), Some(status)) = (self.side, self.status) else {
+            return Reply::Accepted(Accepted {
+                order_id: Some(OrderId::from(id)),
+                client_order_id: self.client_order_id.flatten(),
+                at: self.transact_time.and_then(millis),
+            });
+        };
+        let mut report = self.report_of(symbol, id, side, status, amounts);
+        report.fee = self.fills.and_then(|sum| sum.0);
+        Reply::Order(report)
+    }
+
+    /// As [`report`](Self::report), with the fields that are always there; `amounts` are the quantity
+    /// ordered and the quantity filled.
+    #[inline]
+    pub(super) fn report_of(
+        &self,
+        symbol: Symbol,
+        id: u64,
+        side: Side_,
+        status: Status,
+        amounts: (Decimal, Decimal),
+    ) -> OrderReport {
+        let non_zero = |number: Option<MaybeNumber>| number.and_then(MaybeNumber::non_zero);
+        let mut it = OrderReport::new(symbol, OrderId::from(id), side.into(), status.into());
+        // On a spot cancellation the plain id is the cancellation's own.
+        it.client_order_id = self.orig_client_order_id.flatten().or(self.client_order_id.flatten());
+        it.quantity = Some(amounts.0);
+        it.filled_quantity = amounts.1;
+        it.price = non_zero(self.price);
+        // Very old spot orders show a negative amount, which means unknown.
+        it.filled_quote = self
+            .cum_quote
+            .and_then(|quote| quote.0)
+            .or(self.cummulative_quote_qty.and_then(|quote| quote.0))
+            .filter(|quote| !quote.is_sign_negative());
+        it.average_price = non_zero(self.avg_price).or_else(|| {
+            let quote = it.filled_quote.filter(|quote| !quote.is_zero())?;
+            quote.checked_div(it.filled_quantity).map(|price| price.normalize())
+        });
+        it.trigger_price = non_zero(self.stop_price);
+        it.time_in_force = match (self.kind, self.time_in_force) {
+            (Some(Type::LimitMaker), _) => Some(TimeInForce::PostOnly),
+            (_, tif) => tif.and_then(Into::into),
+        };
+        it.reduce_only = self.reduce_only.unwrap_or_default();
+        it.position_side = self.position_side.and_then(Into::into);
+        it.updated_at = self.update_time.or(self.transact_time).and_then(millis);
+        it
     }
 }
 
@@ -124,7 +154,7 @@ fn set<T>(slot: &mut Option<T>, value: T) -> Option<()> {
 #[inline]
 fn named<'a, T: Deserialize<'a>>(cursor: &mut Cursor<'a>) -> Option<T> {
     let text: BorrowedStrDeserializer<'a, Error> = BorrowedStrDeserializer::new(cursor.string()?);
-    T::deserialize(text.into_deserializer()).ok()
+    T::deserialize(text).ok()
 }
 
 #[inline]

@@ -1,5 +1,6 @@
 //! What the tests share.
 #![allow(dead_code, unreachable_pub)] // each test takes what it needs
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers outside #[test]
 
 use std::path::PathBuf;
 

@@ -106,7 +106,8 @@ impl<'a> Fields<'a> {
             }
             _ => return None,
         };
-        Some((key >> 3, value))
+        // There is no field 0.
+        (key >> 3 != 0).then_some((key >> 3, value))
     }
 
     #[inline]
@@ -132,6 +133,14 @@ mod tests {
 
     use super::super::{Body, Wrapper, read};
     use super::*;
+
+    #[test]
+    fn a_field_of_number_0_is_left_to_prost() {
+        // A book ticker's empty body, and a field that cannot be.
+        let bytes = [0xda, 0x13, 0, 0, 0];
+        assert!(TopFrame::find(&bytes[..3]).is_some());
+        assert!(TopFrame::find(&bytes).is_none() && Wrapper::decode(&bytes[..]).is_err());
+    }
 
     proptest! {
         #[test]

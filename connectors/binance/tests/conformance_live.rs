@@ -1,0 +1,45 @@
+//! The live half of the conformance suite, against the simulated venue, over HTTP.
+
+#![cfg(test)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use hoox_binance::Binance;
+use hoox_connector::conformance::Deviation;
+use hoox_connector::conformance::live::{LiveCase, Stage, run};
+use hoox_connector::{Client, Credentials, Decimal, Market, ReqwestTransport, Symbol, SystemClock};
+use hoox_venue::{Config, Server};
+
+async fn conforms(market: Market) {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let venue = Server::start(any_port, Config::default()).await.unwrap();
+    let endpoint = venue.binance();
+    let credentials = Credentials::hmac(&endpoint.api_key, &endpoint.api_secret);
+    let dialect = match market {
+        Market::Spot => Binance::spot(credentials),
+        _ => Binance::linear(credentials),
+    };
+    let dialect = dialect.with_base_url(&endpoint.rest);
+    let client = Client::new(dialect, ReqwestTransport::new().unwrap(), SystemClock);
+    let instruments = client.instruments().await.unwrap();
+    let instrument = instruments.find(&Symbol::new("BTCUSDT").unwrap()).unwrap().clone();
+    let mut stage = Stage::new(instrument, Decimal::new(12, 3), "live");
+    if market == Market::Linear {
+        let reason = "the simulated venue has no batchOrders";
+        stage = stage.deviating(Deviation { case: LiveCase::Batch.name(), reason });
+    }
+    let report = run(&client, &SystemClock, &stage).await;
+    println!("{report}");
+    assert!(report.is_conformant(), "{report}");
+    venue.shutdown().await;
+}
+
+#[tokio::test]
+async fn spot_conforms_live() {
+    conforms(Market::Spot).await;
+}
+
+#[tokio::test]
+async fn linear_conforms_live() {
+    conforms(Market::Linear).await;
+}

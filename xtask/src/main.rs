@@ -14,14 +14,8 @@ use shell::{cargo, run};
 
 /// Crates that must build for the browser and for Workers: all but the native program, what only
 /// serves it, and the benches.
-const WASM_CRATES: &[&str] = &[
-    "hoox-signer",
-    "hoox-connector",
-    "hoox-binance",
-    "hoox-bybit",
-    "hoox-mexc",
-    "hoox-router",
-];
+const WASM_CRATES: &[&str] =
+    &["hoox-signer", "hoox-connector", "hoox-binance", "hoox-bybit", "hoox-mexc", "hoox-router"];
 
 /// The project's chores.
 #[derive(Debug, Parser)]
@@ -66,9 +60,13 @@ fn test() -> anyhow::Result<()> {
     step("licences and sources", || {
         run(&mut cargo(["deny", "--locked", "check", "bans", "licenses", "sources"]))
     })?;
-    step("the demo", || run(&mut cargo(["run", "--release", "--locked", "--bin", "hoox", "--", "demo"])))?;
+    step("the demo", || {
+        run(&mut cargo(["run", "--release", "--locked", "--bin", "hoox", "--", "demo"]))
+    })?;
     step("fuzz targets", || fuzz::run_targets(10))?;
-    step("doc tests", || run(&mut cargo(["test", "--doc", "--workspace", "--all-features", "--locked"])))?;
+    step("doc tests", || {
+        run(&mut cargo(["test", "--doc", "--workspace", "--all-features", "--locked"]))
+    })?;
     // Last, so that the tally is what a reader sees at the end.
     step("tests", || {
         run(&mut cargo(["nextest", "run", "--workspace", "--all-features", "--locked"]))

@@ -184,6 +184,9 @@ impl Writer<'_> {
         if order.reduce_only {
             return Err(unsupported("reduce-only on spot"));
         }
+        if order.position_side.is_some() {
+            return Err(unsupported("position sides on spot"));
+        }
         let params = self.begin(Method::Post, "/api/v3/order");
         self.head(order);
         match &order.kind {
@@ -229,7 +232,12 @@ impl Writer<'_> {
                 self.decimal("&stopPrice=", trigger.price);
             }
             OrderKind::TrailingStop { quantity, callback_rate, activate_price } => {
-                self.raw("&type=STOP_LOSS&newOrderRespType=RESULT");
+                // With an activation price the following begins on the gaining side (spot
+                // faqs/trailing-stop-faq.md), where a plain stop price would be a loss.
+                self.raw(match activate_price {
+                    None => "&type=STOP_LOSS&newOrderRespType=RESULT",
+                    Some(_) => "&type=TAKE_PROFIT&newOrderRespType=RESULT",
+                });
                 self.decimal("&quantity=", *quantity);
                 if let Some(price) = activate_price {
                     self.decimal("&stopPrice=", *price);

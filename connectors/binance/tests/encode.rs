@@ -165,6 +165,8 @@ fn every_kind_of_order_on_spot() {
     // Percent to basis points.
     let params = "type=STOP_LOSS&quantity=0.034&trailingDelta=35&newOrderRespType=RESULT";
     check(trailing("0.35", None), params);
+    // What waits for a better price first is a take-profit.
+    let params = params.replace("STOP_LOSS", "TAKE_PROFIT");
     check(trailing("0.350", Some("51000")), &format!("{params}&stopPrice=51000"));
 }
 
@@ -172,6 +174,7 @@ fn every_kind_of_order_on_spot() {
 fn what_spot_does_not_have_is_refused_before_anything_is_sent() {
     let place = |order| unsupported(&spot(), Operation::Place(&written(order)));
     place(market(Side::Sell).reduce_only());
+    place(market(Side::Sell).position_side(hoox_connector::PositionSide::Long));
     place(trigger_limit(TriggerKind::Stop, TimeInForce::PostOnly));
     let mut order = market(Side::Buy);
     order.attached = Attached { take_profit: Some(dec("50000")), stop_loss: None };

@@ -3,7 +3,8 @@
 use hoox_signer::RequestBuf;
 
 use crate::{
-    EncodeError, ExchangeProvider, KeepAlive, Operation, OperationKind, Reply, Timestamp, VenueError,
+    EncodeError, ExchangeProvider, KeepAlive, Operation, OperationKind, Reply, Timestamp,
+    VenueError,
 };
 
 /// The order-entry half of a dialect, for venues that take orders over WebSocket.

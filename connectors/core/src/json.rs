@@ -192,4 +192,70 @@ mod tests {
         assert_eq!(rows("<html>").unwrap_err(), ".");
         assert_eq!(rows("").unwrap_err(), ".");
     }
+
+    #[derive(Debug, Deserialize)]
+    struct Loose {
+        #[serde(default)]
+        id: Option<Integer>,
+        #[serde(default, deserialize_with = "lenient")]
+        asset: Option<crate::Asset>,
+        #[serde(default)]
+        amount: MaybeNumber,
+    }
+
+    #[test]
+    fn absent_null_and_empty_are_none() {
+        for text in [
+            "{}",
+            r#"{"id":null,"asset":null,"amount":null}"#,
+            r#"{"asset":"","amount":""}"#,
+            r#"{"asset":"not an asset","amount":"null"}"#,
+        ] {
+            let it: Loose = read(OperationKind::Balances, text.as_bytes()).unwrap();
+            assert!((it.id, it.asset, it.amount.0) == (None, None, None), "{text}");
+        }
+        let text = r#"{"id":"9007199254740993","asset":1000,"amount":"0.00"}"#;
+        let it: Loose = read(OperationKind::Balances, text.as_bytes()).unwrap();
+        assert_eq!(it.id, Some(Integer(9_007_199_254_740_993)), "beyond 2^53");
+        assert_eq!(it.asset.unwrap().as_str(), "1000");
+        assert_eq!((it.amount.0.is_some(), it.amount.non_zero()), (true, None));
+    }
+
+    #[test]
+    fn what_is_no_value_is_malformed_and_names_its_field() {
+        for (text, field) in [
+            (r#"{"id":1.5}"#, "id"),
+            (r#"{"id":"x"}"#, "id"),
+            (r#"{"amount":[1]}"#, "amount"),
+            (r#"{"amount":false}"#, "amount"),
+            (r#"{"amount":"1,5"}"#, "amount"),
+            (r#"{"asset":{}}"#, "asset"),
+            ("{} {}", "."),
+        ] {
+            let answer = read::<Loose>(OperationKind::Balances, text.as_bytes());
+            let Err(VenueError::Malformed(malformed)) = answer else { panic!("{text}") };
+            assert_eq!(malformed.field, field, "{text}");
+        }
+        let answer = read::<Loose>(OperationKind::Balances, b"{\"asset\":\"\xff\"}");
+        assert!(matches!(answer, Err(VenueError::Malformed(_))), "not UTF-8");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_number_means_the_same_with_and_without_quotes(digits: i64, scale in 0_u32..=18) {
+            let value = Decimal::new(digits, scale);
+            for text in [format!("[{value}]"), format!("[\"{value}\"]")] {
+                let read: Vec<Number> = read(OperationKind::Ticker, text.as_bytes()).unwrap();
+                proptest::prop_assert_eq!((read[0].0, read[0].0.scale()), (value, value.scale()));
+            }
+        }
+
+        #[test]
+        fn escaped_text_is_read_back_as_it_was(text in ".{0,40}|[\u{0}-\u{1f}\"\\\\]{0,10}") {
+            let mut json = String::from("\"");
+            write_escaped(&mut json, &text);
+            json.push('"');
+            proptest::prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
 }

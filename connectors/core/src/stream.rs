@@ -203,14 +203,24 @@ pub trait StreamProvider {
     ///
     /// # Errors
     /// [`EncodeError`] if the key cannot.
-    fn authenticate(&self, at: Timestamp, request_id: u64, out: &mut String) -> Result<(), EncodeError>;
+    fn authenticate(
+        &self,
+        at: Timestamp,
+        request_id: u64,
+        out: &mut String,
+    ) -> Result<(), EncodeError>;
 
     /// Appends the frame that subscribes to `topics`, which all belong to one socket. Nothing is
     /// appended where there is nothing to ask for.
     ///
     /// # Errors
     /// [`EncodeError`] if the venue has no such channel, or a topic lacks its symbol.
-    fn subscribe(&self, topics: &[Topic], request_id: u64, out: &mut String) -> Result<(), EncodeError>;
+    fn subscribe(
+        &self,
+        topics: &[Topic],
+        request_id: u64,
+        out: &mut String,
+    ) -> Result<(), EncodeError>;
 
     /// Appends the frame that ends subscriptions.
     ///

@@ -11,7 +11,7 @@ mod replies;
 mod requests;
 
 use hoox_binance::Binance;
-use hoox_connector::conformance::{Deviation, Harness, Meaning, Scenario, run};
+use hoox_connector::conformance::{Harness, Meaning, Scenario, run};
 use hoox_connector::*;
 
 use replies::error;
@@ -19,18 +19,6 @@ use requests::{authenticate, linear, spot};
 
 const KEY: &str = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A";
 const SECRET: &str = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
-
-const SPOT_DEVIATIONS: &[Deviation] = &[
-    Deviation {
-        case: "a trailing stop is understood, or not supported",
-        reason: "an activation price is sent with STOP_LOSS, which starts tracking on the losing side; \
-                 faqs/trailing-stop-faq.md has TAKE_PROFIT for it",
-    },
-    Deviation {
-        case: "an order of one of two positions is understood, or not supported",
-        reason: "a position side is ignored rather than refused",
-    },
-];
 
 pub(crate) struct Venue {
     dialect: Binance,
@@ -141,10 +129,6 @@ impl Harness for Venue {
             }
             _ => None,
         }
-    }
-
-    fn deviations(&self) -> &[Deviation] {
-        if self.is_spot() { SPOT_DEVIATIONS } else { &[] }
     }
 }
 

@@ -99,6 +99,9 @@ impl Terms {
         if order.reduce_only {
             return Err(unsupported("reduce-only on spot"));
         }
+        if order.position_side.is_some() {
+            return Err(unsupported("position sides on spot"));
+        }
         if order.attached.take_profit.is_some() || order.attached.stop_loss.is_some() {
             return Err(unsupported("attached take-profit and stop-loss on spot"));
         }

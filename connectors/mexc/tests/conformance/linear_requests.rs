@@ -292,5 +292,6 @@ fn plan_order(params: &mut Fields) -> Result<NewOrder, String> {
             time_in_force: time_in_force(code)?,
         },
     };
+    order.client_order_id = params.maybe_client_order_id("externalOid")?;
     Ok(order)
 }

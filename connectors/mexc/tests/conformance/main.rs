@@ -11,7 +11,7 @@ mod spot;
 
 use std::sync::Arc;
 
-use hoox_connector::conformance::{Deviation, Harness, Meaning, Scenario, run};
+use hoox_connector::conformance::{Harness, Meaning, Scenario, run};
 use hoox_connector::{OperationKind as Kind, RejectReason as Reason, *};
 use hoox_mexc::Mexc;
 use serde_json::json;
@@ -21,17 +21,6 @@ use linear_replies::success;
 
 const KEY: &str = "mx0aBYs33eIilxBWC5";
 const SECRET: &str = "45d0b3c26f2644f19bfb98b07741b2f5";
-
-const SPOT_DEVIATIONS: &[Deviation] = &[Deviation {
-    case: "an order of one of two positions is understood, or not supported",
-    reason: "a position side is ignored rather than refused",
-}];
-
-const LINEAR_DEVIATIONS: &[Deviation] = &[Deviation {
-    case: "a conditional order carries its client order id",
-    reason: "trigger orders have no field for one, and it is dropped rather than refused: a lost \
-             reply to one cannot be resolved",
-}];
 
 struct Account {
     dialect: Mexc,
@@ -117,10 +106,6 @@ impl Harness for Account {
             Scenario::Unknown(_) => Some(self.error(200, 500, "Internal error")),
             _ => None,
         }
-    }
-
-    fn deviations(&self) -> &[Deviation] {
-        if self.is_spot() { SPOT_DEVIATIONS } else { LINEAR_DEVIATIONS }
     }
 }
 

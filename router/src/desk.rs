@@ -75,7 +75,15 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Desk<P, T, C> {
     /// [`Error`].
     pub async fn warm_up(&self) -> Result<(), Error> {
         self.client.sync_clock().await?;
+        if self.memory().instruments.is_some() {
+            return Ok(());
+        }
         self.load_instruments().await.map(drop)
+    }
+
+    /// Keeps instruments that were read already: some venues tell them only once in seconds.
+    pub fn keep_instruments(&self, instruments: Arc<Instruments>) {
+        self.memory().instruments = Some((self.clock.monotonic(), instruments));
     }
 
     /// Sets the account's position mode to the one in the settings. "It is so already" is success.

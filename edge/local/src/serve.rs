@@ -19,8 +19,10 @@ use crate::service::{AccountSetup, Service, Setup};
 ///
 /// Listens for POST /webhook and GET /health. Secrets come from the environment:
 ///
-///   WEBHOOK_API_KEY                        the passkey of the signals, plain or sha256:<hex>
+///   WEBHOOK_API_KEY                        the passkey of the signals, plain or sha256:HEX
 ///   BINANCE_API_KEY, BINANCE_API_SECRET    an account (a PEM secret is an Ed25519 or RSA key)
+///   BYBIT_API_KEY, BYBIT_API_SECRET        the same at Bybit
+///   MEXC_API_KEY, MEXC_API_SECRET          the same at MEXC
 ///
 /// Everything else is configuration, kept in the data directory and changed with --config; a change
 /// is in force within a second. Example, against a simulated venue:

@@ -72,14 +72,18 @@ impl Service {
             if let Some(base_url) = base_url {
                 dialect = dialect.with_base_url(&base_url);
             }
-            let mut client = Client::new(dialect.clone(), setup.transport.clone(), SystemClock);
-            if dialect.counts_contracts() {
-                let instruments = client.instruments().await;
+            let client = |dialect| Client::new(dialect, setup.transport.clone(), SystemClock);
+            let desk = if dialect.counts_contracts() {
+                let instruments = client(dialect.clone()).instruments().await;
                 let instruments = instruments.with_context(|| format!("{venue}'s instruments"))?;
-                let dialect = dialect.with_instruments(Arc::new(instruments));
-                client = Client::new(dialect, setup.transport.clone(), SystemClock);
-            }
-            let desk = Desk::new(client, SystemClock);
+                let instruments = Arc::new(instruments);
+                let dialect = dialect.with_instruments(Arc::clone(&instruments));
+                let desk = Desk::new(client(dialect), SystemClock);
+                desk.keep_instruments(instruments);
+                desk
+            } else {
+                Desk::new(client(dialect), SystemClock)
+            };
             match tokio::time::timeout(Duration::from_secs(10), desk.warm_up()).await {
                 Ok(Ok(())) => tracing::info!(%venue, "connected"),
                 Ok(Err(error)) => tracing::warn!(%venue, %error, "not reachable at the start"),

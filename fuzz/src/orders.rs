@@ -249,3 +249,45 @@ fn check_body(body: &str) {
         _ => check_url(body),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(asked: &NewOrder, got: &NewOrder) -> bool {
+        let mut it = Instrument::new(Venue::Binance, Market::Spot, asked.symbol);
+        it.tick_size = Some(Decimal::new(1, 1));
+        it.lot = LotRule {
+            min: Some(Decimal::new(1, 2)),
+            max: Some(Decimal::TEN),
+            step: Some(Decimal::new(1, 2)),
+        };
+        let written = PreparedOrder::as_written(got).unwrap();
+        std::panic::catch_unwind(|| check_order(&it, asked, &written)).is_err()
+    }
+
+    #[test]
+    fn orders_that_break_a_promise_are_noticed() {
+        let symbol = Symbol::new("BTCUSDT").unwrap();
+        let order = |side, quantity: &str, price: &str| {
+            NewOrder::limit(symbol, side, quantity.parse().unwrap(), price.parse().unwrap())
+        };
+        let asked = order(Side::Buy, "0.129", "100.17");
+        assert!(!broken(&asked, &order(Side::Buy, "0.12", "100.1")));
+        for (quantity, price) in [
+            ("0.13", "100.1"),
+            ("0.125", "100.1"),
+            ("0.11", "100.1"),
+            ("0.12", "100.2"),
+            ("0.12", "100.15"),
+            ("0.12", "100"),
+        ] {
+            assert!(broken(&asked, &order(Side::Buy, quantity, price)), "{quantity} {price}");
+        }
+        let sale = order(Side::Sell, "0.129", "100.17");
+        assert!(!broken(&sale, &order(Side::Sell, "0.12", "100.2")));
+        assert!(broken(&sale, &order(Side::Sell, "0.12", "100.1")));
+        let large = order(Side::Buy, "11", "100.1");
+        assert!(broken(&large, &large));
+    }
+}

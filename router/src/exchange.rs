@@ -62,7 +62,7 @@ pub trait Exchange {
     fn positions(&self, symbol: Symbol) -> impl Future<Output = Result<Vec<Position>, Error>>;
 
     /// Makes margin mode and leverage of a symbol what they should be; does nothing where they are
-    /// known to be so. "Already set" is success. `position` names the position in hedge mode.
+    /// known to be so. "Already set" is success. `position` names the side, where they differ by it.
     ///
     /// # Errors
     /// [`Error`]; then no order may be placed.

@@ -79,7 +79,8 @@ where
             let mode = mode(desk, &held);
             let leg = entry_leg(signal.action, &held, mode, config.allow_flip)?;
             if leverage > 1 && desk.market() != Market::Spot {
-                let position = (mode == PositionMode::Hedge).then_some(leg.position);
+                // MEXC keeps a leverage for each side, in one-way mode too.
+                let position = Some(leg.position);
                 desk.set_up(signal.symbol, config.margin_mode, leverage, position)
                     .await
                     .map_err(no_order)?;

@@ -36,7 +36,7 @@ async fn bad_input_is_told_what_is_wrong_and_orders_nothing() {
         ("unknown action", with(&GOOD.replace("LONG", "HODL")), 400, "VALIDATION_ERROR"),
         ("unknown field", with(&format!("{GOOD},\"quantiy\":1")), 400, "VALIDATION_ERROR"),
         ("below the minimum", with(&GOOD.replace("0.01", "0.0001")), 400, "VALIDATION_ERROR"),
-        ("no account there", with(&GOOD.replace("binance", "mexc")), 400, "CREDENTIALS_MISSING"),
+        ("no test account", with(&format!("{GOOD},\"test\":true")), 400, "CREDENTIALS_MISSING"),
     ];
     for (what, body, status, code) in cases {
         let (answered, body) = post(&serve.url, body).await;
@@ -65,6 +65,29 @@ async fn bad_input_is_told_what_is_wrong_and_orders_nothing() {
         assert!(fields.contains(&field), "{field} is missing in {fields:?}");
     }
     assert_eq!(venue.with(|exchange| exchange.counters()).orders, 0);
+}
+
+/// The three dialects against three simulated venues that know nothing of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_venue_fills_rounds_rests_and_closes() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::start(&venue, data.path(), &[]);
+    // MEXC counts contracts of 0.0001, the others steps of 0.001.
+    for (name, filled) in [("binance", "0.012"), ("bybit", "0.012"), ("mexc", "0.0123")] {
+        let send = async |fields: &str| {
+            let (status, body) =
+                post(&serve.url, signal(&format!(r#""exchange":"{name}",{fields}"#))).await;
+            assert_eq!(status, 200, "{name}: {body}");
+            (body["result"]["status"].to_string(), body["result"]["executedQty"].to_string())
+        };
+        let market = r#""action":"LONG","symbol":"BTCUSDT","quantity":0.0123456,"leverage":5"#;
+        assert_eq!(send(market).await, (r#""Filled""#.into(), filled.into()), "{name}");
+        let limit = r#""action":"LONG","symbol":"BTCUSDT","quantity":0.01,"orderType":"LIMIT","price":60000.123,"leverage":5"#;
+        assert_eq!(send(limit).await, (r#""Open""#.into(), "0".into()), "{name}");
+        let close = r#""action":"CLOSE","symbol":"BTC_USDT""#;
+        assert_eq!(send(close).await, (r#""Filled""#.into(), filled.into()), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

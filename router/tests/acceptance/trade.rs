@@ -197,7 +197,7 @@ async fn leverage_is_set_before_the_order_and_its_failure_aborts() {
     assert_eq!(world.send(r#""leverage":10"#).await.status, 200);
     assert_eq!(
         world.desk().calls(),
-        ["instrument", "positions", "set up Isolated 10 None", "price", "place", "fills"]
+        ["instrument", "positions", "set up Isolated 10 Some(Long)", "price", "place", "fills"]
     );
     assert_eq!(world.desk().placed()[0].order().leverage, Some(10));
 

@@ -6,12 +6,14 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use hoox_venue::{Config, Limits, Running, Server};
+use hoox_venue::{BybitLimits, Config, Limits, MexcLimits, Running, Server, Venue};
 
 pub const PASSKEY: &str = "test-passkey";
 
 pub async fn venue() -> Running {
-    let config = Config { limits: Limits::unlimited(), ..Config::default() };
+    let mut config = Config { limits: Limits::unlimited(), ..Config::default() };
+    config.bybit.limits = BybitLimits::unlimited();
+    config.mexc.limits = MexcLimits::unlimited();
     Server::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap()
 }
 
@@ -23,17 +25,25 @@ pub struct Serve {
 
 impl Serve {
     pub fn start(venue: &Running, data_dir: &Path, args: &[&str]) -> Self {
-        let binance = venue.binance();
-        let mut child = command()
-            .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data-dir"])
+        let mut command = command();
+        command.arg("serve");
+        for (of, name) in
+            [(Venue::Binance, "binance"), (Venue::Bybit, "bybit"), (Venue::Mexc, "mexc")]
+        {
+            let endpoint = venue.endpoint(of);
+            let upper = name.to_ascii_uppercase();
+            command
+                .env(format!("{upper}_API_KEY"), &endpoint.api_key)
+                .env(format!("{upper}_API_SECRET"), &endpoint.api_secret)
+                .arg("--base-url")
+                .arg(format!("{name}={}", endpoint.rest));
+        }
+        let mut child = command
+            .args(["--json", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
-            .arg("--base-url")
-            .arg(format!("binance={}", binance.rest))
             .args(["--config", "webhook:rate_limit_per_minute=0"])
             .args(args)
             .env("WEBHOOK_API_KEY", PASSKEY)
-            .env("BINANCE_API_KEY", &binance.api_key)
-            .env("BINANCE_API_SECRET", &binance.api_secret)
             .env("HOOX_LOG", "error")
             .stdout(Stdio::piped())
             .spawn()

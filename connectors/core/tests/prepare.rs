@@ -200,6 +200,14 @@ fn two_steps_that_do_not_nest_are_refused_rather_than_broken() {
 }
 
 #[test]
+fn a_multiple_with_more_digits_than_fit_is_refused_rather_than_rounded() {
+    let mut it = bare();
+    it.lot.step = Some(dec("0.017"));
+    let order = market("3092809680382757086265189462");
+    assert_eq!(it.prepare(&order, None).unwrap_err().filter, Filter::Precision);
+}
+
+#[test]
 fn contracts_are_exact_or_refused() {
     let mut it = bare();
     it.contract_size = Some(dec("0.0001"));

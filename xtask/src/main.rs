@@ -12,9 +12,9 @@ use clap::Parser;
 
 use shell::{cargo, run};
 
-/// Crates that must build for the browser and for Workers: all but the native program, what only
-/// serves it, and the benches.
-const WASM_CRATES: &[&str] =
+/// The crates that others depend on one by one: each builds for the browser and for Workers too, and
+/// can be packaged.
+const LIBRARIES: &[&str] =
     &["hoox-signer", "hoox-connector", "hoox-binance", "hoox-bybit", "hoox-mexc", "hoox-router"];
 
 /// The project's chores.
@@ -51,7 +51,12 @@ fn test() -> anyhow::Result<()> {
     })?;
     step("wasm32", || {
         let mut check = cargo(["check", "--locked", "--target", "wasm32-unknown-unknown"]);
-        run(check.args(WASM_CRATES.iter().flat_map(|name| ["-p", name])))
+        run(check.args(libraries()))
+    })?;
+    step("packages", || {
+        // The simulated venue is what their tests trade on.
+        let mut package = cargo(["package", "--locked", "--no-verify", "--allow-dirty"]);
+        run(package.args(["-p", "hoox-venue"]).args(libraries()))
     })?;
     step("docs", || {
         let mut docs = cargo(["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
@@ -73,6 +78,10 @@ fn test() -> anyhow::Result<()> {
     })?;
     eprintln!("everything passed in {} s", start.elapsed().as_secs());
     Ok(())
+}
+
+fn libraries() -> impl Iterator<Item = &'static str> {
+    LIBRARIES.iter().flat_map(|name| ["-p", name])
 }
 
 fn step(name: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {

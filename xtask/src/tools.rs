@@ -14,6 +14,10 @@ pub(crate) fn install() -> anyhow::Result<()> {
     if !targets.contains("wasm32-unknown-unknown") {
         run(&mut program("rustup", ["target", "add", "wasm32-unknown-unknown"]))?;
     }
+    // cargo-fuzz needs the sanitizers, which only nightly offers.
+    if !output(program("rustup", ["toolchain", "list"]))?.contains("nightly") {
+        run(&mut program("rustup", ["toolchain", "install", "nightly", "--profile", "minimal"]))?;
+    }
     for (name, version) in CARGO_TOOLS {
         if is_installed(name) {
             continue;

@@ -10,7 +10,8 @@ mod schema;
 mod writer;
 
 use core::time::Duration;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,6 +40,10 @@ struct Inner {
     readers: Mutex<Vec<Connection>>,
     /// Keys that are held but whose record is not committed yet.
     held: Mutex<HashMap<IdempotencyKey, Held>>,
+    /// Hashes of every key that is, or ever was, in the database: a new key, which nearly every
+    /// signal brings, needs no look-up there.
+    known: Mutex<HashSet<u64>>,
+    hasher: RandomState,
     rate: MemoryRate,
 }
 
@@ -80,7 +85,12 @@ impl SqliteStore {
         }
         let path = directory.join("hoox.db");
         let writing = schema::open(&path)?;
+        let hasher = RandomState::new();
+        let known = schema::keys(&writing, |key| hasher.hash_one(key))
+            .map_err(|cause| OpenError::Database { path: path.display().to_string(), cause })?;
         let inner = Inner {
+            known: Mutex::new(known),
+            hasher,
             writer: Writer::start(writing, lock),
             path,
             readers: Mutex::default(),
@@ -210,6 +220,9 @@ impl SignalStore for SqliteStore {
             held.insert(key.clone(), Held { request_id, until: now.after(ttl) });
         }
         // Held first, then looked up: whoever commits in between is seen by one or the other.
+        if !lock(&self.inner.known).contains(&self.inner.hasher.hash_one(key.as_str())) {
+            return Ok(Reservation::Acquired);
+        }
         let found = self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT k.request_id, r.state FROM reservations k
@@ -240,6 +253,7 @@ impl SignalStore for SqliteStore {
         let json = serde_json::to_string(record)
             .map_err(|error| StoreUnavailable(format!("cannot serialise a record: {error}")))?;
         let row = Arc::new(writer::Row::new(record, json));
+        lock(&self.inner.known).insert(self.inner.hasher.hash_one(record.key.as_str()));
         let written = Job::Record(Arc::clone(&row));
         match durability {
             Durability::Synced => {

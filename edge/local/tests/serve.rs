@@ -132,6 +132,20 @@ async fn two_identical_signals_at_once_become_one_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_stays_a_duplicate_after_a_restart() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let body = signal(&format!(r#"{GOOD},"idempotencyKey":"once""#));
+    let serve = Serve::start(&venue, data.path(), &[]);
+    assert_eq!(post(&serve.url, body.clone()).await.0, 200);
+    serve.kill();
+    let serve = Serve::start(&venue, data.path(), &[]);
+    let (status, answer) = post(&serve.url, body).await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (409, Some("DUPLICATE_REQUEST")));
+    assert_eq!(venue.with(|exchange| exchange.counters()).orders, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn configuration_that_cannot_be_read_stops_trading() {
     let venue = venue().await;
     let data = tempfile::tempdir().unwrap();

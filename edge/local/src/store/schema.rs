@@ -1,5 +1,6 @@
 //! The tables (data.md §2, with decimals as text), and opening a database that has them.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -101,6 +102,20 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
         return Err(unusable(rusqlite::Error::SqliteFailure(code, Some(sound))));
     }
     Ok(connection)
+}
+
+/// The hashes of all keys that are reserved.
+pub(super) fn keys(
+    connection: &Connection,
+    hash: impl Fn(&str) -> u64,
+) -> rusqlite::Result<HashSet<u64>> {
+    let mut statement = connection.prepare("SELECT key FROM reservations")?;
+    let mut rows = statement.query([])?;
+    let mut hashes = HashSet::new();
+    while let Some(row) = rows.next()? {
+        hashes.insert(hash(row.get_ref(0)?.as_str()?));
+    }
+    Ok(hashes)
 }
 
 /// Opens the database for reading.

@@ -64,7 +64,7 @@ async fn no_order_twice_and_no_acknowledged_signal_lost() {
         resent += 1;
     }
     assert!(resent >= ROUNDS, "the kills hit nothing: {resent} signals were cut off");
-    serve.kill();
+    serve.stop();
 
     let ledger = ledger(data.path());
     let now = 4_102_444_800_000;

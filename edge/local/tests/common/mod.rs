@@ -59,6 +59,13 @@ impl Serve {
         self.child.id()
     }
 
+    /// SIGTERM: finishes what has begun, writes what is waiting, and ends by itself.
+    pub fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+
     /// SIGKILL: no handler runs, nothing is flushed.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

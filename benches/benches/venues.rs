@@ -69,7 +69,9 @@ fn orders(c: &mut Criterion, name: &str, provider: &impl ExchangeProvider) {
 
 fn book_top(c: &mut Criterion, name: &str, provider: &impl StreamProvider, frame: Frame<'_>) {
     let mut seen = 0;
-    provider.read(frame, &mut |event| seen += usize::from(matches!(event, Event::BookTop(_)))).unwrap();
+    provider
+        .read(frame, &mut |event| seen += usize::from(matches!(event, Event::BookTop(_))))
+        .unwrap();
     assert_eq!(seen, 1, "{name} is not read as a best bid and ask");
     c.bench_function(&format!("book_top_{name}"), |b| {
         b.iter(|| {

@@ -263,7 +263,11 @@ impl SignalStore for SqliteStore {
             // The hold stays in memory until it ends by itself: cheap, and never too short.
             Durability::Lazy => self.inner.writer.lazy(written)?,
         }
-        // What derives from the record can be derived again; no order waits for it.
+        // What derives from the record can be derived again, and from an intent about to be sent it
+        // will be, in a moment, with the outcome: no order waits for it.
+        if durability == Durability::Synced && record.state == State::Submitting {
+            return Ok(());
+        }
         self.inner.writer.lazy(Job::Derived(row))
     }
 

@@ -18,7 +18,9 @@ const TAIL: usize = 60;
 /// Builds all targets, then runs each for `seconds`, starting from its seeds and from what earlier
 /// runs found. Every target runs, whatever becomes of the others.
 pub(crate) fn run_targets(seconds: u64) -> anyhow::Result<()> {
-    run(&mut program("cargo", ["+nightly", "fuzz", "build", "-O"]))?;
+    // Where the binaries are looked for below.
+    let mut build = program("cargo", ["+nightly", "fuzz", "build", "-O"]);
+    run(build.env_remove("CARGO_TARGET_DIR"))?;
     let list = output(program("cargo", ["+nightly", "fuzz", "list"]))?;
     let release = release_dir()?;
     let queue = Mutex::new(list.lines().filter(|line| !line.is_empty()));

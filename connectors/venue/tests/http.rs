@@ -130,26 +130,18 @@ async fn shutting_down_frees_the_port() {
     Server::start(addr, Config::default()).await.expect("the same port").shutdown().await;
 }
 
-/// Not a benchmark, a floor: even unoptimized and on a busy machine.
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_flow_at_demo_speed() {
+async fn five_hundred_orders_on_one_connection_are_five_hundred_orders() {
     let (server, endpoint) =
         start(Config { limits: Limits::unlimited(), ..Config::default() }).await;
     let client = reqwest::Client::new();
-    let started = Instant::now();
-    let mut latencies = Vec::new();
     for n in 0..500 {
         let side = if n % 2 == 0 { "BUY" } else { "SELL" };
         let order = format!("symbol=BTCUSDT&side={side}&type=MARKET&quantity=0.01");
-        let sent = Instant::now();
         let response = place(&client, &endpoint, &order).await.expect("a reply");
         assert_eq!(response.status(), 200);
         response.bytes().await.expect("a body");
-        latencies.push(sent.elapsed());
     }
-    latencies.sort();
-    println!("p50 {:?}, {:?} in all", latencies[250], started.elapsed());
-    assert!(latencies[250] < Duration::from_millis(20), "p50 {:?}", latencies[250]);
     assert_eq!(server.with(|exchange| exchange.counters().orders), 500);
     server.shutdown().await;
 }

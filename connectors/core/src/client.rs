@@ -6,7 +6,7 @@ use crate::{
     Accepted, Balance, BookTop, Change, ClientOrderId, Clock, Error, ExchangeProvider, Fill,
     Instruments, Malformed, NotSent, Operation, OrderClass, OrderRef, OrderReport, Position,
     PreparedOrder, Refused, RejectReason, Rejection, Reply, RequestBuf, Symbol, Throttle,
-    ThrottleKind, Ticker, Timestamp, Transport, TransportError, UnknownCause, VenueError,
+    ThrottleKind, Ticker, Timestamp, Transport, UnknownCause, VenueError,
 };
 
 /// How many request buffers are kept for reuse.
@@ -307,15 +307,15 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         }
         let mut buf = self.buffers().pop().unwrap_or_default();
         let sent = match self.provider.encode(op, at, &mut buf) {
-            Ok(request) => self.transport.send(self.provider.base_url(), request).await,
-            Err(error) => return (Err(Error::NotSent(NotSent::Encode(error))), at),
+            Ok(request) => {
+                self.transport.send(self.provider.base_url(), request).await.map_err(Error::from)
+            }
+            Err(error) => Err(Error::NotSent(NotSent::Encode(error))),
         };
         self.keep(buf);
         let mut response = match sent {
             Ok(response) => response,
-            Err(error @ (TransportError::NotSent(_) | TransportError::MaybeSent(_))) => {
-                return (Err(error.into()), at);
-            }
+            Err(error) => return (Err(error), at),
         };
         let status = response.status;
         let decoded =

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use core::str::FromStr;
 
 use rust_decimal::Decimal;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -109,17 +109,6 @@ pub(crate) fn read_at<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, (S
         };
         (name_field(field, &problem), problem)
     })
-}
-
-/// As [`read`], for types that borrow nothing.
-///
-/// # Errors
-/// [`VenueError::Malformed`].
-pub fn read_owned<T: DeserializeOwned>(
-    operation: OperationKind,
-    body: &[u8],
-) -> Result<T, VenueError> {
-    read(operation, body)
 }
 
 /// Appends `text` as the inside of a JSON string.

@@ -63,6 +63,7 @@ fn lost(final_after: Timestamp) -> Event {
         cause: UnknownCause::Transport("reset".into()),
         symbol: record.intent.symbol,
         client_order_id: record.intent.client_order_id,
+        class: hoox_connector::OrderClass::Plain,
         final_after,
     })))
 }

@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::{
     Accepted, Balance, BookTop, Change, ClientOrderId, Clock, Error, ExchangeProvider, Fill,
-    Instruments, Malformed, NotSent, Operation, OrderClass, OrderRef, OrderReport, Position,
-    PreparedOrder, Refused, RejectReason, Rejection, Reply, RequestBuf, Symbol, Throttle,
-    ThrottleKind, Ticker, Timestamp, Transport, UnknownCause, VenueError,
+    Instruments, Malformed, NotSent, Operation, OrderClass, OrderRef, OrderReport, Permit,
+    Position, PreparedOrder, RateUsage, Refused, RejectReason, Rejection, Reply, RequestBuf,
+    Symbol, Throttle, ThrottleKind, Ticker, Timestamp, Transport, UnknownCause, VenueError,
 };
 
 /// How many request buffers are kept for reuse.
@@ -33,9 +33,22 @@ pub struct Unknown {
     pub symbol: Symbol,
     /// The id to ask for it by.
     pub client_order_id: ClientOrderId,
+    /// Where to ask: among the plain orders or the conditional ones.
+    pub class: OrderClass,
     /// The last moment, by the venue's clock, at which the venue still takes the lost request. "No
     /// such order" is final only when it was asked for after this and the venue's visibility delay.
     pub final_after: Timestamp,
+}
+
+/// What to do when a venue's limit leaves no room for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Patience {
+    /// Wait for room, unless that takes longer than [`ClientConfig::wait_max`] or the venue has
+    /// banned us.
+    #[default]
+    Wait,
+    /// Refuse at once, telling how long the wait would be.
+    Refuse,
 }
 
 /// Settings of a [`Client`].
@@ -44,11 +57,20 @@ pub struct Unknown {
 pub struct ClientConfig {
     /// How long a throttled client holds back when the venue does not say. Default 2 seconds.
     pub default_backoff: Duration,
+    /// What to do when a limit leaves no room, unless a call says otherwise. Default: wait.
+    pub patience: Patience,
+    /// The longest wait for room; where more is needed, the request is refused at once. Default 10
+    /// seconds.
+    pub wait_max: Duration,
 }
 
 impl Default for ClientConfig {
     fn default() -> Self {
-        Self { default_backoff: Duration::from_secs(2) }
+        Self {
+            default_backoff: Duration::from_secs(2),
+            patience: Patience::Wait,
+            wait_max: Duration::from_secs(10),
+        }
     }
 }
 
@@ -108,10 +130,26 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
     /// [`Refused`] if there is certainly no order. An order that may exist is an [`Outcome`], also
     /// when nobody knows what became of it.
     pub async fn place(&self, order: &PreparedOrder) -> Result<Outcome, Refused> {
-        let Some(client_order_id) = order.order().client_order_id else {
+        self.place_with(order, self.config.patience).await
+    }
+
+    /// As [`place`](Self::place), waiting for the venue's limits or not as `patience` says.
+    ///
+    /// # Errors
+    /// [`Refused`]; [`NotSent::Throttled`] if there was no room.
+    pub async fn place_with(
+        &self,
+        prepared: &PreparedOrder,
+        patience: Patience,
+    ) -> Result<Outcome, Refused> {
+        let order = prepared.order();
+        let Some(client_order_id) = order.client_order_id else {
             return Err(Refused::NotSent(NotSent::NoClientOrderId));
         };
-        self.change(&Operation::Place(order), order.order().symbol, client_order_id).await
+        let class =
+            if order.kind.is_conditional() { OrderClass::Conditional } else { OrderClass::Plain };
+        let named = Named { symbol: order.symbol, client_order_id, class };
+        self.change(&Operation::Place(prepared), named, patience).await
     }
 
     /// Cancels an order by our id.
@@ -126,7 +164,8 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         class: OrderClass,
     ) -> Result<Outcome, Refused> {
         let op = Operation::Cancel { symbol, order: OrderRef::Client(id), class };
-        self.change(&op, symbol, id).await
+        let named = Named { symbol, client_order_id: id, class };
+        self.change(&op, named, self.config.patience).await
     }
 
     /// The order with our id, or `None` if the venue says there is none. That is final only after
@@ -268,23 +307,67 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
     /// # Errors
     /// [`Error`].
     pub async fn call(&self, op: &Operation<'_>) -> Result<Reply, Error> {
-        self.exchange(op).await.0
+        self.call_with(op, self.config.patience).await
+    }
+
+    /// As [`call`](Self::call), waiting for the venue's limits or not as `patience` says.
+    ///
+    /// # Errors
+    /// [`Error`]; [`NotSent::Throttled`] if there was no room.
+    pub async fn call_with(&self, op: &Operation<'_>, patience: Patience) -> Result<Reply, Error> {
+        self.exchange(op, patience).await.0
+    }
+
+    /// Takes a permit to send `op` by other means than this client, such as a WebSocket: the
+    /// venue's limits hold for all of them together. Give it back with
+    /// [`answered`](Self::answered), or with [`Permit::unused`] if nothing was sent; dropped, it
+    /// counts as a request whose reply was lost.
+    ///
+    /// # Errors
+    /// [`Throttle`] with the wait, if there is no room and `patience` does not allow for one.
+    pub async fn permit(&self, op: &Operation<'_>, patience: Patience) -> Result<Permit, Throttle> {
+        let _ = op;
+        while let Some(throttle) = self.held() {
+            let wait = throttle.retry_after.unwrap_or_default();
+            let banned = throttle.kind == ThrottleKind::Banned;
+            if patience == Patience::Refuse || banned || wait > self.config.wait_max {
+                return Err(throttle);
+            }
+            self.clock.sleep(wait).await;
+        }
+        Ok(Permit::new())
+    }
+
+    /// Takes note that the venue has answered, and of what the answer says of its limits.
+    pub fn answered(&self, permit: Permit, usage: &[RateUsage]) {
+        let _ = (permit, usage);
+    }
+
+    /// Takes note that the venue has turned a request away: until it says otherwise, no other is
+    /// sent that the same limit would refuse.
+    pub fn throttled(&self, throttle: &Throttle) {
+        // An overloaded engine says nothing about the next request; a limit does.
+        if matches!(throttle.kind, ThrottleKind::Overloaded | ThrottleKind::Maintenance) {
+            return;
+        }
+        let wait = throttle.wait(self.venue_now(), self.config.default_backoff);
+        self.held_until.fetch_max(self.clock.now().after(wait).as_millis(), Ordering::Relaxed);
     }
 
     /// An operation on an order, whose lost reply is an outcome and not an error.
     async fn change(
         &self,
         op: &Operation<'_>,
-        symbol: Symbol,
-        client_order_id: ClientOrderId,
+        named: Named,
+        patience: Patience,
     ) -> Result<Outcome, Refused> {
-        let (mut result, mut signed_at) = self.exchange(op).await;
+        let (mut result, mut signed_at) = self.exchange(op, patience).await;
         // The venue refused the request for its timestamp, so it was not executed.
         let clock = |result: &Result<Reply, Error>| {
             matches!(result, Err(Error::Rejected(Rejection { reason: RejectReason::Clock, .. })))
         };
         if clock(&result) && self.sync_clock().await.is_ok() {
-            (result, signed_at) = self.exchange(op).await;
+            (result, signed_at) = self.exchange(op, patience).await;
         }
         let cause = match result {
             Ok(Reply::Order(report)) => return Ok(Outcome::Acknowledged(report)),
@@ -296,15 +379,23 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
             Ok(_) => UnknownCause::Malformed(unexpected(op)),
         };
         let final_after = signed_at.after(self.provider.recv_window());
-        Ok(Outcome::Unknown(Unknown { cause, symbol, client_order_id, final_after }))
+        let Named { symbol, client_order_id, class } = named;
+        Ok(Outcome::Unknown(Unknown { cause, symbol, client_order_id, class, final_after }))
     }
 
     /// Encodes, sends and decodes once; also tells the timestamp the request was signed with.
-    async fn exchange(&self, op: &Operation<'_>) -> (Result<Reply, Error>, Timestamp) {
+    async fn exchange(
+        &self,
+        op: &Operation<'_>,
+        patience: Patience,
+    ) -> (Result<Reply, Error>, Timestamp) {
+        let permit = match self.permit(op, patience).await {
+            Ok(permit) => permit,
+            Err(throttle) => {
+                return (Err(Error::NotSent(NotSent::Throttled(throttle))), self.venue_now());
+            }
+        };
         let at = self.venue_now();
-        if let Some(throttle) = self.held() {
-            return (Err(Error::NotSent(NotSent::Throttled(throttle))), at);
-        }
         let mut buf = self.buffers().pop().unwrap_or_default();
         let sent = match self.provider.encode(op, at, &mut buf) {
             Ok(request) => {
@@ -315,24 +406,23 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         self.keep(buf);
         let mut response = match sent {
             Ok(response) => response,
-            Err(error) => return (Err(error), at),
+            Err(error) => {
+                if matches!(error, Error::NotSent(_)) {
+                    permit.unused();
+                }
+                return (Err(error), at);
+            }
         };
         let status = response.status;
-        let decoded =
-            response.read(|headers, body| self.provider.decode(op.kind(), status, headers, body));
+        let (decoded, usage) = response.read(|headers, body| {
+            let usage = self.provider.usage(headers);
+            (self.provider.decode(op.kind(), status, headers, body), usage)
+        });
+        self.answered(permit, &usage);
         if let Err(VenueError::Throttled(throttle)) = &decoded {
-            self.hold(throttle);
+            self.throttled(throttle);
         }
         (decoded.map_err(Error::from), at)
-    }
-
-    fn hold(&self, throttle: &Throttle) {
-        // An overloaded engine says nothing about the next request; a limit does.
-        if matches!(throttle.kind, ThrottleKind::Overloaded | ThrottleKind::Maintenance) {
-            return;
-        }
-        let wait = throttle.wait(self.venue_now(), self.config.default_backoff);
-        self.held_until.fetch_max(self.clock.now().after(wait).as_millis(), Ordering::Relaxed);
     }
 
     fn held(&self) -> Option<Throttle> {
@@ -352,6 +442,14 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
             buffers.push(buf);
         }
     }
+}
+
+/// What an order is asked for by.
+#[derive(Clone, Copy)]
+struct Named {
+    symbol: Symbol,
+    client_order_id: ClientOrderId,
+    class: OrderClass,
 }
 
 fn unexpected(op: &Operation<'_>) -> Malformed {

@@ -32,6 +32,7 @@ mod error;
 mod frame;
 mod instrument;
 pub mod json;
+mod limiter;
 mod memory;
 mod operation;
 mod order;
@@ -46,7 +47,7 @@ mod transport;
 mod transport_reqwest;
 mod venue;
 
-pub use client::{Client, ClientConfig, Outcome, Unknown};
+pub use client::{Client, ClientConfig, Outcome, Patience, Unknown};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
 pub use clock::{Clock, Timestamp};
@@ -62,6 +63,7 @@ pub use instrument::{
     Filter, FilterError, Instrument, InstrumentStatus, Instruments, LotRule, NotionalRule,
     PercentPriceRule,
 };
+pub use limiter::Permit;
 pub use memory::MemoryTransport;
 pub use operation::{
     Amendment, Capabilities, Cost, Operation, OperationKind, OperationSet, OrderClass, OrderRef,

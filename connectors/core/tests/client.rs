@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use hoox_connector::{
-    Accepted, Capabilities, Change, Client, ClientOrderId, Clock, Cost, EncodeError, Error,
-    ExchangeProvider, Headers, Malformed, Market, MemoryTransport, Method, NewOrder, NotSent,
-    Operation, OperationKind, OperationSet, OrderClass, OrderId, OrderReport, OrderStatus, Outcome,
-    Position, PositionSide, PreparedOrder, Refused, RejectReason, Rejection, Reply, Request,
-    RequestBuf, Response, Side, Symbol, Throttle, ThrottleKind, Timestamp, Transport,
-    TransportError, UnknownCause, Venue, VenueError,
+    Accepted, Capabilities, Change, Client, ClientConfig, ClientOrderId, Clock, Cost, EncodeError,
+    Error, ExchangeProvider, Headers, Malformed, Market, MemoryTransport, Method, NewOrder,
+    NotSent, Operation, OperationKind, OperationSet, OrderClass, OrderId, OrderReport, OrderStatus,
+    Outcome, Patience, Position, PositionSide, PreparedOrder, Refused, RejectReason, Rejection,
+    Reply, Request, RequestBuf, Response, Side, Symbol, Throttle, ThrottleKind, Timestamp,
+    Transport, TransportError, UnknownCause, Venue, VenueError,
 };
 
 /// A dialect whose replies are single words.
@@ -165,7 +165,10 @@ fn bench(latency: u64, answers: impl IntoIterator<Item = Answer>) -> Bench<impl 
         book.sent.push(format!("{} {}", request.path(), request.body()));
         book.answers.pop_front().expect("no request was expected")
     });
-    Bench { client: Client::new(Words, transport, clock.clone()), clock, script }
+    let mut config = ClientConfig::default();
+    config.patience = Patience::Refuse;
+    let client = Client::with_config(Words, transport, clock.clone(), config);
+    Bench { client, clock, script }
 }
 
 impl<T> Bench<T> {

@@ -248,6 +248,7 @@ impl Exchange for FakeDesk {
                 cause: UnknownCause::Transport("reset".into()),
                 symbol: wished.symbol,
                 client_order_id: id,
+                class: hoox_connector::OrderClass::Plain,
                 final_after: self.clock.now().after(self.recv_window()),
             }))
         };

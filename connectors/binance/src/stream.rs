@@ -8,8 +8,8 @@
 
 use hoox_connector::json::write_escaped;
 use hoox_connector::{
-    Channel, EncodeError, Event, Frame, KeepAlive, Market, RequestBuf, Socket, StreamError,
-    StreamProvider, Timestamp, Topic, write_encoded,
+    BookRule, Channel, EncodeError, Event, Frame, KeepAlive, Market, RequestBuf, Socket,
+    StreamError, StreamProvider, Timestamp, Topic, write_encoded,
 };
 
 use crate::frame::{Call, server_pings};
@@ -45,6 +45,13 @@ impl StreamProvider for Binance {
 
     fn needs_listen_key(&self) -> bool {
         self.market == Market::Linear
+    }
+
+    fn book_rule(&self) -> BookRule {
+        match self.market {
+            Market::Spot => BookRule::FirstNumber,
+            _ => BookRule::PreviousNumber,
+        }
     }
 
     fn keep_alive(&self, _: Socket) -> KeepAlive {

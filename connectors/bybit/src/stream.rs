@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use hoox_connector::json::write_escaped;
 use hoox_connector::{
-    Channel, EncodeError, Event, Frame, KeepAlive, Market, RequestBuf, Socket, StreamError,
-    StreamProvider, Timestamp, Topic,
+    BookRule, Channel, EncodeError, Event, Frame, KeepAlive, Market, RequestBuf, Socket,
+    StreamError, StreamProvider, Timestamp, Topic,
 };
 
 use crate::{Bybit, encode, events, frame};
@@ -41,6 +41,10 @@ impl StreamProvider for Bybit {
             _ => "/v5/public/linear",
         };
         format!("{}{path}", self.stream_url)
+    }
+
+    fn book_rule(&self) -> BookRule {
+        BookRule::NextNumber
     }
 
     fn keep_alive(&self, _: Socket) -> KeepAlive {

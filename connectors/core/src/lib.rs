@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod book;
 mod client;
 mod clock;
 #[cfg(feature = "conformance")]
@@ -47,6 +48,7 @@ mod transport;
 mod transport_reqwest;
 mod venue;
 
+pub use book::{Applied, BookLoss, BookRule, OrderBook};
 pub use client::{Client, ClientConfig, Outcome, Patience, Unknown};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;

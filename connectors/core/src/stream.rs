@@ -6,7 +6,8 @@ use rust_decimal::Decimal;
 use thiserror::Error;
 
 use crate::{
-    Balance, BookTop, EncodeError, Fill, OrderId, OrderReport, Position, Side, Symbol, Timestamp,
+    Balance, BookRule, BookTop, EncodeError, Fill, OrderId, OrderReport, Position, Side, Symbol,
+    Timestamp,
 };
 
 /// The longest frame that is read, in bytes: the largest book snapshots are a few hundred kilobytes.
@@ -194,6 +195,9 @@ pub trait StreamProvider {
     fn needs_listen_key(&self) -> bool {
         false
     }
+
+    /// How the books of [`Channel::Depth`] are kept whole.
+    fn book_rule(&self) -> BookRule;
 
     /// How sockets are kept open.
     fn keep_alive(&self, socket: Socket) -> KeepAlive;

@@ -10,8 +10,8 @@ use core::time::Duration;
 
 use hoox_connector::json::write_escaped;
 use hoox_connector::{
-    Channel, EncodeError, Event, Frame, KeepAlive, Market, Socket, StreamError, StreamProvider,
-    Timestamp, Topic, write_encoded,
+    BookRule, Channel, EncodeError, Event, Frame, KeepAlive, Market, Socket, StreamError,
+    StreamProvider, Timestamp, Topic, write_encoded,
 };
 use hoox_signer::Encoding;
 
@@ -61,6 +61,10 @@ impl StreamProvider for Mexc {
 
     fn needs_listen_key(&self) -> bool {
         self.market == Market::Spot
+    }
+
+    fn book_rule(&self) -> BookRule {
+        BookRule::FirstNumber
     }
 
     fn keep_alive(&self, _: Socket) -> KeepAlive {

@@ -28,7 +28,7 @@ enum Xtask {
         #[arg(long, default_value_t = 10)]
         seconds: u64,
     },
-    /// Install the tools that `test` needs, at pinned versions
+    /// Install the tools and clients that `test` needs, at pinned versions
     Setup,
 }
 

@@ -25,7 +25,8 @@ pub(crate) fn install() -> anyhow::Result<()> {
         eprintln!("installing {name} {version}");
         run(&mut cargo(["install", name, "--version", version, "--locked"]))?;
     }
-    Ok(())
+    // The clients that other people wrote, which the tests let trade.
+    run(&mut program("node", ["connectors/venue/strangers/install.mjs"]))
 }
 
 fn is_installed(name: &str) -> bool {

@@ -40,6 +40,7 @@ pub(super) const TOO_MANY_PARAMETERS: ApiError =
 pub(super) const DUPLICATE_PARAMETER: ApiError =
     error(400, -1101, "Duplicate values for a parameter detected.");
 pub(super) const BAD_SYMBOL: ApiError = error(400, -1121, "Invalid symbol.");
+pub(super) const BAD_INTERVAL: ApiError = error(400, -1120, "Invalid interval.");
 pub(super) const BAD_SIDE: ApiError = error(400, -1117, "Invalid side.");
 pub(super) const BAD_TYPE: ApiError = error(400, -1116, "Invalid orderType.");
 pub(super) const BAD_TIME_IN_FORCE: ApiError = error(400, -1115, "Invalid timeInForce.");

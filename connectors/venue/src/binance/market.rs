@@ -131,7 +131,7 @@ pub(super) fn funding_rate(call: &mut Call<'_>) -> Answer {
 }
 
 /// One object for `symbol`, an array for `symbols` or for neither.
-fn each(call: &Call<'_>, row: impl Fn(&Call<'_>, usize) -> Option<Value>) -> Answer {
+pub(super) fn each(call: &Call<'_>, row: impl Fn(&Call<'_>, usize) -> Option<Value>) -> Answer {
     if let Some(n) = call.optional_instrument()? {
         return write(&row(call, n).ok_or(super::errors::BAD_SYMBOL)?);
     }
@@ -164,14 +164,14 @@ impl Call<'_> {
         }
     }
 
-    fn best(&self, n: usize, taker: Side) -> Option<(Fixed, Fixed)> {
+    pub(super) fn best(&self, n: usize, taker: Side) -> Option<(Fixed, Fixed)> {
         let i = self.engine.instruments.get(n)?;
         let level = self.engine.feeds.get(n)?.levels(taker).next()?;
         let price = Fixed(i.price(level.price), self.price_places(n));
         Some((price, Fixed(i.quantity(level.size), self.quantity_places(n))))
     }
 
-    fn price_places(&self, n: usize) -> u32 {
+    pub(super) fn price_places(&self, n: usize) -> u32 {
         match self.market {
             Market::Spot => 8,
             Market::Linear => self.engine.instruments.get(n).map_or(8, |i| i.tick_decimals()),

@@ -6,6 +6,7 @@
 
 mod algo;
 mod auth;
+mod candles;
 mod errors;
 mod info;
 mod json;
@@ -17,6 +18,7 @@ mod params;
 mod routes;
 mod spot;
 mod streams;
+mod wallet;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

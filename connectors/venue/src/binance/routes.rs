@@ -4,7 +4,9 @@
 
 use super::auth::Security::{self, Key, Public, Signed, Trade};
 use super::params::Params;
-use super::{Answer, Call, algo, info, linear, linear_account, market, spot, streams};
+use super::{
+    Answer, Call, algo, candles, info, linear, linear_account, market, spot, streams, wallet,
+};
 use crate::engine::Market;
 
 /// One endpoint.
@@ -29,8 +31,11 @@ pub(super) enum Found {
 }
 
 pub(super) fn find(method: &str, path: &str) -> Found {
-    let (table, market) =
-        if path.starts_with("/api/") { (SPOT, Market::Spot) } else { (LINEAR, Market::Linear) };
+    let (table, market) = if path.starts_with("/api/") || path.starts_with("/sapi/") {
+        (SPOT, Market::Spot)
+    } else {
+        (LINEAR, Market::Linear)
+    };
     let mut other = false;
     for route in table.iter().filter(|r| r.path == path) {
         if route.method == method {
@@ -73,6 +78,13 @@ const LINEAR_DEPTH: Weight = |p| match limit(p, 500) {
     _ => 20,
 };
 
+const LINEAR_KLINES: Weight = |p| match limit(p, 500) {
+    0..=99 => 1,
+    100..=499 => 2,
+    500..=1_000 => 5,
+    _ => 10,
+};
+
 fn limit(params: &Params<'_>, default: u64) -> u64 {
     params.integer("limit").ok().flatten().unwrap_or(default)
 }
@@ -82,6 +94,7 @@ const SYMBOL: &[&str] = &["symbol"];
 const ORDER_REF: &[&str] = &["symbol", "orderId", "origClientOrderId"];
 const ALGO_REF: &[&str] = &["symbol", "algoId", "clientAlgoId"];
 const HISTORY: &[&str] = &["symbol", "orderId", "startTime", "endTime", "limit"];
+const KLINES: &[&str] = &["symbol", "interval", "startTime", "endTime", "timeZone", "limit"];
 const TRADES: &[&str] = &["symbol", "orderId", "fromId", "startTime", "endTime", "limit"];
 const SPOT_ORDER: &[&str] = &[
     "symbol",
@@ -186,7 +199,12 @@ static SPOT: &[Route] = &[
     route("GET", "/api/v3/time", Public, W1, NONE, market::time),
     route("GET", "/api/v3/ticker/price", Public, by_symbol!(2, 4), &["symbol", "symbols"], market::last_price),
     route("GET", "/api/v3/ticker/bookTicker", Public, by_symbol!(2, 4), &["symbol", "symbols"], market::book_ticker),
+    route("GET", "/api/v3/ticker/24hr", Public, by_symbol!(2, 80), &["symbol", "symbols", "type"], candles::day),
+    route("GET", "/api/v3/klines", Public, |_| 2, KLINES, candles::klines),
     route("GET", "/api/v3/depth", Public, SPOT_DEPTH, &["symbol", "limit"], market::depth),
+    route("GET", "/sapi/v1/capital/config/getall", Signed, W10, NONE, wallet::coins),
+    route("GET", "/sapi/v1/margin/allPairs", Key, W1, SYMBOL, wallet::no_pairs),
+    route("GET", "/sapi/v1/margin/isolated/allPairs", Key, W10, SYMBOL, wallet::no_pairs),
 ];
 
 #[rustfmt::skip]
@@ -230,6 +248,9 @@ static LINEAR: &[Route] = &[
     route("GET", "/fapi/v2/ticker/price", Public, by_symbol!(1, 2), SYMBOL, market::last_price),
     route("GET", "/fapi/v1/ticker/bookTicker", Public, by_symbol!(2, 5), SYMBOL, market::book_ticker),
     route("GET", "/fapi/v1/depth", Public, LINEAR_DEPTH, &["symbol", "limit"], market::depth),
+    route("GET", "/fapi/v1/ticker/24hr", Public, by_symbol!(1, 40), SYMBOL, candles::day),
+    route("GET", "/fapi/v1/klines", Public, LINEAR_KLINES, KLINES, candles::klines),
+    route("GET", "/dapi/v1/exchangeInfo", Public, W1, NONE, wallet::no_contracts),
     route("GET", "/fapi/v1/premiumIndex", Public, by_symbol!(1, 10), SYMBOL, market::premium_index),
     route("GET", "/fapi/v1/fundingRate", Public, W1, &["symbol", "startTime", "endTime", "limit"], market::funding_rate),
 ];

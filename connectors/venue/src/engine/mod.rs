@@ -6,6 +6,7 @@
 
 mod account;
 mod algo;
+mod candle;
 mod filters;
 mod instrument;
 mod linear;

@@ -41,6 +41,7 @@ mod prepare;
 mod provider;
 mod query;
 mod reply;
+pub mod session;
 pub mod stream;
 mod text;
 mod transport;

@@ -203,6 +203,8 @@ pub struct MexcLimits {
     pub futures_requests_2s: u64,
     /// Requests for the futures contract list per 5 seconds and IP.
     pub futures_detail_5s: u64,
+    /// Futures requests that place several orders, per 2 seconds and IP.
+    pub futures_batches_2s: u64,
     /// Spot requests answered with 429 in one window before the IP is banned with 418.
     pub strikes_before_ban: u32,
     /// Length of a first ban in milliseconds; each further one doubles, up to three days.
@@ -218,6 +220,7 @@ impl MexcLimits {
             spot_weight_10s: MANY,
             futures_requests_2s: MANY,
             futures_detail_5s: MANY,
+            futures_batches_2s: MANY,
             ..Self::default()
         }
     }
@@ -229,6 +232,7 @@ impl Default for MexcLimits {
             spot_weight_10s: 500,
             futures_requests_2s: 20,
             futures_detail_5s: 1,
+            futures_batches_2s: 1,
             strikes_before_ban: 10,
             first_ban_ms: 120_000,
         }

@@ -2,103 +2,12 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
-use std::net::{IpAddr, Ipv4Addr};
+#[path = "support/mexc.rs"]
+mod support;
 
-use hmac::{Hmac, KeyInit, Mac};
-use hoox_venue::{
-    ApiKey, Config, Exchange, HttpRequest, HttpResponse, MexcConfig, MexcLimits, PriceModel,
-    Server, Venue,
-};
+use hoox_venue::{ApiKey, Config, MexcConfig, Server, Venue};
 use serde_json::{Value, json};
-use sha2::Sha256;
-
-const T0: u64 = 1_700_000_000_000;
-
-fn sign(secret: &str, payload: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length");
-    mac.update(payload.as_bytes());
-    const_hex::encode(mac.finalize().into_bytes())
-}
-
-struct Desk {
-    exchange: Exchange,
-    now: u64,
-    key: String,
-    secret: String,
-}
-
-struct Reply {
-    raw: HttpResponse,
-    body: Value,
-}
-
-impl Reply {
-    fn ok(self) -> Value {
-        assert!(self.raw.status == 200 && self.body["success"] != false, "{}", self.body);
-        self.body
-    }
-
-    fn code(&self) -> i64 {
-        self.body["code"].as_i64().expect("a code")
-    }
-}
-
-impl Desk {
-    fn new() -> Self {
-        let mexc = MexcConfig { limits: MexcLimits::unlimited(), ..MexcConfig::default() };
-        Self::with(Config { mexc, ..Config::default() })
-    }
-
-    fn with(config: Config) -> Self {
-        let exchange = Exchange::new(Config { prices: PriceModel::Still, ..config });
-        let (key, secret) = exchange.credentials(Venue::Mexc);
-        let (key, secret) = (key.to_owned(), secret.to_owned());
-        Self { exchange, now: T0, key, secret }
-    }
-
-    fn raw(&mut self, line: &str, query: &str, body: &str, headers: &[(&str, &str)]) -> Reply {
-        let (method, path) = line.split_once(' ').expect("METHOD path");
-        let path = format!("/mexc{path}");
-        let request = HttpRequest {
-            method,
-            path: &path,
-            query,
-            headers,
-            body: body.as_bytes(),
-            peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        };
-        let raw = self.exchange.handle(self.now, &request).into_reply().expect("a reply");
-        let body = serde_json::from_slice(&raw.body).unwrap_or(Value::Null);
-        Reply { raw, body }
-    }
-
-    fn spot(&mut self, line: &str, params: &str) -> Reply {
-        let payload = format!("{params}&timestamp={}", self.now);
-        let query = format!("{payload}&signature={}", sign(&self.secret, &payload));
-        let key = self.key.clone();
-        self.raw(line, &query, "", &[("X-MEXC-APIKEY", &key)])
-    }
-
-    fn futures(&mut self, line: &str, query: &str, body: &str) -> Reply {
-        let at = self.now.to_string();
-        let payload = if line.starts_with("GET") { query } else { body };
-        let signature = sign(&self.secret, &format!("{}{at}{payload}", self.key));
-        let key = self.key.clone();
-        let headers =
-            [("ApiKey", key.as_str()), ("Request-Time", &at), ("Signature", signature.as_str())];
-        self.raw(line, query, body, &headers)
-    }
-
-    fn order(&mut self, more: &str) -> Reply {
-        let body = format!(r#"{{"symbol":"BTC_USDT","vol":100,"openType":2,{more}}}"#);
-        self.futures("POST /api/v1/private/order/create", "", &body)
-    }
-
-    fn by_oid(&mut self, oid: &str) -> Value {
-        let line = format!("GET /api/v1/private/order/external/BTC_USDT/{oid}");
-        self.futures(&line, "", "").ok()["data"].clone()
-    }
-}
+use support::{Desk, T0, sign};
 
 const ORDER: &str = "POST /api/v3/order";
 
@@ -358,4 +267,40 @@ async fn the_listings_are_served_through_a_socket() {
     assert_eq!(futures["data"]["contractSize"].to_string(), "0.0001");
     assert_eq!(futures["data"]["maxVol"], 4_000_000);
     server.shutdown().await;
+}
+
+#[test]
+fn a_spot_batch_answers_for_each_order_of_one_symbol() {
+    let mut desk = Desk::new();
+    let orders = r#"[{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT","quantity":"0.01","price":"63000","newClientOrderId":"a"},{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT_ORDER","quantity":0.01,"price":5000}]"#;
+    let encoded = |text: &str| text.bytes().map(|b| format!("%{b:02X}")).collect::<String>();
+    let line = "POST /api/v3/batchOrders";
+    let results = desk.spot(line, &format!("batchOrders={}", encoded(orders))).ok();
+    assert_eq!(results[0]["newClientOrderId"], "a");
+    assert!(results[0]["orderId"].is_string());
+    assert_eq!(results[1]["code"], 30087);
+    let mixed = r#"[{"symbol":"BTCUSDT"},{"symbol":"ETHUSDT"}]"#;
+    assert_eq!(desk.spot(line, &format!("batchOrders={}", encoded(mixed))).code(), 700008);
+}
+
+#[test]
+fn listen_keys_live_for_an_hour_unless_extended() {
+    let mut desk = Desk::new();
+    let keys = |method: &str| format!("{method} /api/v3/userDataStream");
+    let key = desk.spot(&keys("POST"), "recvWindow=5000").ok()["listenKey"].clone();
+    let named = format!("listenKey={}", key.as_str().expect("a text"));
+    desk.now += 59 * 60_000;
+    desk.spot(&keys("PUT"), &named).ok();
+    desk.now += 59 * 60_000;
+    assert_eq!(desk.spot(&keys("GET"), "recvWindow=5000").ok()["listenKey"], json!([key]));
+    desk.now += 60_000;
+    assert_eq!(desk.spot(&keys("PUT"), &named).code(), 730002);
+    for _ in 0..60 {
+        desk.spot(&keys("POST"), "recvWindow=5000").ok();
+    }
+    assert_eq!(desk.spot(&keys("POST"), "recvWindow=5000").code(), 730002);
+    let list = desk.spot(&keys("GET"), "recvWindow=5000").ok();
+    let first = list["listenKey"][0].as_str().expect("a text").to_owned();
+    desk.spot(&keys("DELETE"), &format!("listenKey={first}")).ok();
+    desk.spot(&keys("POST"), "recvWindow=5000").ok();
 }

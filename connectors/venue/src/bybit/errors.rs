@@ -41,6 +41,7 @@ pub(super) const POSITION_MODE_SAME: ApiError = error(110025, "Position mode is 
 pub(super) const MARGIN_MODE_SAME: ApiError =
     error(110026, "Cross/isolated margin mode is not modified");
 pub(super) const LEVERAGE_SAME: ApiError = error(110043, "leverage not modified");
+pub(super) const STOPS_SAME: ApiError = error(34040, "not modified");
 pub(super) const HAS_POSITION: ApiError =
     error(110024, "You have an existing position, so the position mode cannot be switched");
 pub(super) const HAS_ORDERS: ApiError =

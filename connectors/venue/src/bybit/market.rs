@@ -21,7 +21,37 @@ pub(super) fn time(call: &mut Call<'_>) -> Answer {
     Ok((result, None))
 }
 
+/// The past funding times; the simulated rate is always the same.
+pub(super) fn funding_history(call: &mut Call<'_>) -> Answer {
+    let market = call.market()?;
+    let i = call.engine.instrument(call.instrument(market)?);
+    let symbol = i.map_err(|_| ApiError::bad("symbol"))?.symbol;
+    let p = call.params;
+    let limit = p.limit(200, 200)?;
+    let end = p.integer("endTime")?.unwrap_or(u64::MAX).min(call.server_ms);
+    let start = p.integer("startTime")?.unwrap_or(0);
+    let rate = plain(call.engine.funding_rate);
+    let last = end / FUNDING_INTERVAL_MS;
+    let times = (0..=last).rev().map(|n| n * FUNDING_INTERVAL_MS).take_while(|t| *t >= start);
+    let list: Vec<Value> = times
+        .take(limit)
+        .map(|at| {
+            json!({
+                "symbol": symbol, "fundingRate": rate, "fundingRateTimestamp": at.to_string(),
+            })
+        })
+        .collect();
+    Ok((json!({ "category": category_name(market), "list": list }), None))
+}
+
 pub(super) fn instruments_info(call: &mut Call<'_>) -> Answer {
+    if unlisted(call)? {
+        return Ok((
+            json!({ "category": call.params.text("category")?, "list": [],
+            "nextPageCursor": "" }),
+            None,
+        ));
+    }
     let market = call.market()?;
     let status = call.params.text("status")?;
     // Spot has no pages.
@@ -59,6 +89,9 @@ pub(super) fn instruments_info(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn tickers(call: &mut Call<'_>) -> Answer {
+    if unlisted(call)? {
+        return Ok((json!({ "category": call.params.text("category")?, "list": [] }), None));
+    }
     let market = call.market()?;
     let list: Vec<Value> =
         call.selected(market)?.into_iter().filter_map(|n| ticker(call, n)).collect();
@@ -83,6 +116,11 @@ pub(super) fn orderbook(call: &mut Call<'_>) -> Answer {
         "u": feed.update_id(), "seq": feed.update_id(), "cts": call.server_ms,
     });
     Ok((result, None))
+}
+
+/// Whether the category is one that the venue has and this simulation lists nothing of.
+fn unlisted(call: &Call<'_>) -> Result<bool, ApiError> {
+    Ok(matches!(call.params.text("category")?, Some("inverse" | "option")))
 }
 
 fn status_name(i: &Instrument) -> &'static str {

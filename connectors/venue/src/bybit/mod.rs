@@ -14,7 +14,9 @@ mod order;
 mod params;
 mod query;
 mod routes;
+mod spec;
 mod stops;
+mod user;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -191,7 +193,7 @@ impl Bybit {
             _ => Params::body(request.body)?,
         };
         // A batch charges by the order.
-        if route.path != batch::PATH {
+        if !route.path.ends_with("-batch") {
             let market = match params.text("category") {
                 Ok(Some("spot")) => Market::Spot,
                 _ => Market::Linear,

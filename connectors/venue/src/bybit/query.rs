@@ -50,7 +50,8 @@ pub(super) fn realtime(call: &mut Call<'_>) -> Answer {
     let mut seen_closed = 0;
     rows.retain(|row| {
         seen_closed += usize::from(!row.is_open());
-        row.is_open() || (closed && seen_closed <= RECENT_CLOSED)
+        let recent = closed && seen_closed <= RECENT_CLOSED;
+        row.is_open() || (recent && (!by_id || is_recent(call, market, row)))
     });
     page(call, market, rows)
 }
@@ -77,7 +78,7 @@ pub(super) fn executions(call: &mut Call<'_>) -> Answer {
     let p = call.params;
     let instruments = call.selected(market)?;
     let by_id = p.text("orderId")?.is_some() || p.text("orderLinkId")?.is_some();
-    let order = match by_id.then(|| order::named(call, market, None)).transpose() {
+    let order = match by_id.then(|| order::named(call, p, market, None)).transpose() {
         // An order nobody knows has no executions.
         Ok(found) => found.map(|id| order::working(call.engine, id)),
         Err(e) if e == ApiError::unknown_order(market) => Some(0),
@@ -149,7 +150,7 @@ fn rows<'e>(call: &'e Call<'_>, market: Market, scope: Scope) -> Result<Vec<Row<
     let visible = call.engine.now_ms().saturating_sub(call.desk.visibility_ms);
     let mut rows: Vec<Row<'e>> = Vec::new();
     if scope == Scope::Named {
-        match order::named(call, market, None) {
+        match order::named(call, p, market, None) {
             Ok(id) => rows.push(row(call, id)),
             Err(e) if e == ApiError::unknown_order(market) => {}
             Err(e) => return Err(e),
@@ -193,6 +194,17 @@ fn rows<'e>(call: &'e Call<'_>, market: Market, scope: Scope) -> Result<Vec<Row<
     });
     rows.sort_unstable_by_key(|r| std::cmp::Reverse((r.created_ms(), r.id)));
     Ok(rows)
+}
+
+/// Whether fewer than [`RECENT_CLOSED`] younger orders of the market have been closed.
+fn is_recent(call: &Call<'_>, market: Market, row: &Row<'_>) -> bool {
+    let orders = &call.engine.orders;
+    let from = row.order.map_or(u64::MAX, |o| o.id).saturating_add(1);
+    let all = call.engine.instruments.iter().enumerate();
+    let younger = all
+        .filter(|(_, i)| i.market == market)
+        .flat_map(|(n, _)| orders.history(call.account, n, from));
+    younger.filter(|o| !o.status.is_open()).take(RECENT_CLOSED).count() < RECENT_CLOSED
 }
 
 fn row<'e>(call: &'e Call<'_>, id: u64) -> Row<'e> {
@@ -320,7 +332,7 @@ fn show(call: &Call<'_>, market: Market, row: &Row<'_>) -> Value {
         (None, None) => zero,
     };
     let direction = match a {
-        Some(a) if order::rises(a.kind, a.side) => 1,
+        Some(a) if a.kind.rises(a.side) => 1,
         Some(_) => 2,
         None => 0,
     };

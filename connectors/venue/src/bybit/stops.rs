@@ -1,15 +1,19 @@
 //! Take profit and stop loss of a position: conditional orders that close it whole, installed when
 //! the order that carries them has traded, and removed with the position.
 //!
-//! Source: protocol sheet for Bybit, section 4 ("takeProfit", "stopLoss"). Fills between two
+//! Source: protocol sheet for Bybit, section 4 ("takeProfit", "stopLoss"), and the venue's public
+//! documentation of `/v5/position/trading-stop`. Fills between two
 //! requests install them at the next request; the venue is that much late.
 
 use rust_decimal::Decimal;
 
-use super::Desk;
-use crate::engine::{
-    AlgoKind, Engine, NewAlgo, NewOrder, OrderKind, PositionSide, Reject, Side, TimeInForce,
-};
+use serde_json::json;
+
+use super::errors::{self, ApiError};
+use super::routes::Answer;
+use super::spec::{self, position_side};
+use super::{Call, Desk};
+use crate::engine::{AlgoKind, Closing, Engine, Market, PositionSide, Side};
 
 /// Prices at which the position of an order is to be closed; zero for none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,8 +68,17 @@ pub(super) fn installed(
 
 fn install(engine: &mut Engine, order_id: u64, attached: Attached) {
     let Some(order) = engine.orders.get(order_id).filter(|o| !o.executed.is_zero()) else { return };
-    let (account, instrument) = (order.account, order.instrument);
-    let (side, position_side) = (order.side.opposite(), order.position_side);
+    let target = (order.account, order.instrument, order.position_side);
+    set(engine, target, order.side.opposite(), (order_id, attached));
+}
+
+/// Installs what is not zero in place of what a position had.
+pub(super) fn set(
+    engine: &mut Engine,
+    (account, instrument, position_side): (usize, usize, PositionSide),
+    side: Side,
+    (id, attached): (u64, Attached),
+) {
     for (prefix, kind, price) in [
         (TAKE_PROFIT, AlgoKind::TakeProfitMarket, attached.take_profit),
         (STOP_LOSS, AlgoKind::StopMarket, attached.stop_loss),
@@ -74,70 +87,82 @@ fn install(engine: &mut Engine, order_id: u64, attached: Attached) {
             continue;
         }
         // The newest order's prices hold for the whole position.
-        let old: Vec<u64> = engine
-            .algos
-            .open_of(account, Some(instrument))
-            .filter(|a| {
-                a.order.position_side == position_side && a.order.client_id.starts_with(prefix)
-            })
-            .map(|a| a.id)
-            .collect();
-        for id in old {
-            // It was open a moment ago.
-            let _ = engine.cancel_algo(account, id);
-        }
-        let client_id = format!("{prefix}{order_id}");
-        let placed = engine.place_algo(NewAlgo {
+        remove(engine, (account, instrument, position_side), prefix);
+        let client_id = format!("{prefix}{id}");
+        // Refused when the position is gone meanwhile, which is as well.
+        let _ = engine.close_at(&Closing {
             account,
             instrument,
-            client_id: client_id.as_str().into(),
+            position_side,
             side,
             kind,
-            tif: TimeInForce::Gtc,
-            quantity: Decimal::ZERO,
-            price: Decimal::ZERO,
-            trigger_price: price,
-            position_side,
-            reduce_only: false,
-            close_position: true,
-            activate_price: Decimal::ZERO,
-            callback_rate: Decimal::ZERO,
-            by_mark: false,
-            price_protect: false,
+            price,
+            quantity: None,
+            client_id: &client_id,
         });
-        if placed == Err(Reject::WouldTrigger) {
-            close_now(engine, (account, instrument), (side, position_side), &client_id);
-        }
     }
 }
 
-/// The price is already beyond the stop.
-fn close_now(
+/// Removes the take profit or the stop loss of a position.
+fn remove(
     engine: &mut Engine,
-    (account, instrument): (usize, usize),
-    (side, position_side): (Side, PositionSide),
-    client_id: &str,
+    (account, instrument, position_side): (usize, usize, PositionSide),
+    prefix: &str,
 ) {
-    let held = engine
-        .account(account)
-        .ok()
-        .and_then(|a| a.linear.get(instrument))
-        .map_or(Decimal::ZERO, |s| s.position(position_side).amount);
-    // Refused when the position is gone meanwhile, which is as well.
-    let _ = engine.place(&NewOrder {
-        account,
-        instrument,
-        side,
-        kind: OrderKind::Market,
-        tif: TimeInForce::Gtc,
-        quantity: held.abs(),
-        quote_quantity: Decimal::ZERO,
-        price: Decimal::ZERO,
-        stop_price: Decimal::ZERO,
-        position_side,
-        reduce_only: position_side == PositionSide::Both,
-        client_id,
-    });
+    let old: Vec<u64> = engine
+        .algos
+        .open_of(account, Some(instrument))
+        .filter(|a| a.order.position_side == position_side && a.order.client_id.starts_with(prefix))
+        .map(|a| a.id)
+        .collect();
+    for id in old {
+        // It was open a moment ago.
+        let _ = engine.cancel_algo(account, id);
+    }
+}
+
+/// Sets, changes or (with "0") removes the take profit and stop loss of a position.
+pub(super) fn trading_stop(call: &mut Call<'_>) -> Answer {
+    if call.market()? != Market::Linear {
+        return Err(ApiError::params("Illegal category"));
+    }
+    let instrument = call.instrument(Market::Linear)?;
+    let p = call.params;
+    if p.text("tpslMode")?.is_some_and(|m| m != "Full") {
+        return Err(ApiError::params("only tpslMode Full is simulated"));
+    }
+    if p.decimal("trailingStop")?.is_some_and(|d| !d.is_zero()) {
+        return Err(ApiError::params("trailing stops are not simulated"));
+    }
+    let position_side = position_side(call, instrument, p.integer("positionIdx")?)?;
+    let account = call.engine.account(call.account).map_err(|_| errors::PERMISSION)?;
+    let settings = account.linear.get(instrument);
+    let held = settings.map_or(Decimal::ZERO, |s| s.position(position_side).amount);
+    if held.is_zero() {
+        return Err(ApiError::params("can not set tp/sl/ts for zero position"));
+    }
+    let side = if held > Decimal::ZERO { Side::Sell } else { Side::Buy };
+    let (take_profit, stop_loss) = (p.decimal("takeProfit")?, p.decimal("stopLoss")?);
+    let wanted = Attached {
+        take_profit: take_profit.unwrap_or_default(),
+        stop_loss: stop_loss.unwrap_or_default(),
+    };
+    let base = call.engine.last_price(instrument);
+    spec::check_attached(call, instrument, (side.opposite(), base), wanted)?;
+    let old = installed(call.engine, call.account, instrument, position_side);
+    let same = |new: Option<Decimal>, old: Decimal| new.is_none_or(|p| p == old);
+    if same(take_profit, old.take_profit) && same(stop_loss, old.stop_loss) {
+        return Err(errors::STOPS_SAME);
+    }
+    let target = (call.account, instrument, position_side);
+    for (price, prefix) in [(take_profit, TAKE_PROFIT), (stop_loss, STOP_LOSS)] {
+        if price.is_some_and(|p| p.is_zero()) {
+            remove(call.engine, target, prefix);
+        }
+    }
+    call.desk.unnamed += 1;
+    set(call.engine, target, side, (call.desk.unnamed, wanted));
+    Ok((json!({}), None))
 }
 
 /// Removes installed orders whose position is flat or has turned.

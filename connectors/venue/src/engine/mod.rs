@@ -7,6 +7,7 @@
 mod account;
 mod algo;
 mod candle;
+mod closing;
 mod filters;
 mod instrument;
 mod linear;
@@ -20,6 +21,7 @@ mod types;
 
 pub(crate) use account::{Account, MARGIN_ASSET, Margin};
 pub(crate) use algo::{Algo, AlgoKind, AlgoStatus, NewAlgo};
+pub(crate) use closing::Closing;
 pub(crate) use instrument::Instrument;
 pub(crate) use linear::Amendment;
 pub(crate) use listing::{brackets, dec};

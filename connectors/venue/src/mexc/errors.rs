@@ -38,6 +38,10 @@ pub(super) const BAD_SYMBOL: ApiError = spot(10007, "bad symbol");
 pub(super) const UNKNOWN_ON_CANCEL: ApiError = spot(-2011, "Unknown order sent.");
 /// UNVERIFIED number.
 pub(super) const UNKNOWN_ON_QUERY: ApiError = spot(-2013, "Order does not exist.");
+/// UNVERIFIED number.
+pub(super) const LISTEN_KEY: ApiError = spot(730002, "listenKey does not exist");
+/// UNVERIFIED number.
+pub(super) const LISTEN_KEYS_FULL: ApiError = spot(730002, "too many listenKeys");
 pub(super) const BODY_TOO_ODD: ApiError = spot(700013, "Invalid content Type.");
 
 pub(super) const F_UNAUTHORIZED: ApiError = futures(401, "Not logged in or login has expired");
@@ -60,6 +64,11 @@ pub(super) const F_MARGIN_MODE: ApiError =
 pub(super) const F_LEVERAGE: ApiError = futures(2006, "Leverage ratio error");
 pub(super) const F_MODE_BLOCKED: ApiError =
     futures(2026, "The position mode cannot be changed with open positions or orders");
+/// Take profit or stop loss on the wrong side of the price. UNVERIFIED number, told by users.
+pub(super) const F_STOP_PRICE: ApiError = futures(5003, "The price of stop-limit order error");
+pub(super) const F_NO_POSITION: ApiError = futures(2009, "Position is not exists or closed.");
+/// A trigger price that is reached already. UNVERIFIED number.
+const F_TRIGGERED: ApiError = futures(2007, "The trigger price has been reached already");
 pub(super) const F_INTERNAL: ApiError = futures(500, "Internal error");
 
 impl ApiError {
@@ -136,11 +145,14 @@ fn on_futures(reject: Reject) -> ApiError {
         Reject::Filter(Filter::PriceMin | Filter::PriceMax, _) => {
             futures(2007, "Order price error")
         }
-        Reject::Filter(Filter::MaxOrders, _) => futures(2036, "Too many open orders"),
+        Reject::Filter(Filter::MaxOrders | Filter::MaxAlgoOrders, _) => {
+            futures(2036, "Too many open orders")
+        }
         Reject::InsufficientMargin | Reject::InsufficientBalance | Reject::LeverageMargin => {
             futures(2005, "Balance insufficient")
         }
-        Reject::ReduceOnly => futures(2009, "Position is not exists or closed."),
+        Reject::ReduceOnly => F_NO_POSITION,
+        Reject::WouldTrigger => F_TRIGGERED,
         Reject::ReduceOnlyInHedgeMode | Reject::PositionSideMismatch => F_PARAMS,
         Reject::PositionLimitAtLeverage => futures(2031, "Exceeds the risk limit"),
         Reject::LeverageOutOfRange | Reject::LeverageReduction => F_LEVERAGE,

@@ -80,13 +80,14 @@ impl Limiter {
     }
 
     /// Whether one more futures request to an endpoint is let in; the contract list counts in
-    /// windows of 5 s, everything else in windows of 2 s.
+    /// windows of 5 s, everything else in windows of 2 s, where batches have fewer.
     pub(super) fn futures(&mut self, ip: IpAddr, path: &'static str, now_ms: u64) -> bool {
         if self.futures.len() > MAX_ENTRIES {
             self.futures.clear();
         }
         let (limit, length) = match path {
-            super::futures_market::DETAIL => (self.limits.futures_detail_5s, 5_000),
+            super::futures::market::DETAIL => (self.limits.futures_detail_5s, 5_000),
+            super::futures::order::BATCH => (self.limits.futures_batches_2s, 2_000),
             _ => (self.limits.futures_requests_2s, 2_000),
         };
         let window = self.futures.entry((ip, path)).or_default();

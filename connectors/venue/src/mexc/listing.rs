@@ -112,7 +112,7 @@ fn common(
         percent_down: Decimal::ZERO,
         band_both_ways: false,
         max_orders: 200,
-        max_algo_orders: 0,
+        max_algo_orders: 50,
         max_position: Decimal::ZERO,
         brackets: Vec::new(),
     }

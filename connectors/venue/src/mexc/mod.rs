@@ -6,12 +6,9 @@
 
 mod errors;
 mod futures;
-mod futures_account;
-mod futures_market;
 mod limits;
 mod listing;
 mod spot;
-mod spot_info;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +37,10 @@ pub(crate) struct Mexc {
     limiter: Limiter,
     /// Client ids given to orders that came without one.
     unnamed: u64,
+    plans: futures::plan::Plans,
+    stops: futures::stops::Stops,
+    listen_keys: spot::listen_keys::ListenKeys,
+    rng: ChaCha8Rng,
     /// How often each error was answered, by number.
     pub(crate) errors: BTreeMap<i32, u64>,
 }
@@ -56,6 +57,10 @@ impl Mexc {
             keys: Keyring::new(&config.mexc.keys, generated),
             limiter: Limiter::new(config.mexc.limits),
             unnamed: 0,
+            plans: futures::plan::Plans::default(),
+            stops: futures::stops::Stops::default(),
+            listen_keys: spot::listen_keys::ListenKeys::default(),
+            rng,
             errors: BTreeMap::new(),
         };
         (engine, front)
@@ -79,6 +84,7 @@ impl Mexc {
         if request.query.len() > MAX_QUERY {
             return HttpResponse::html(414, "URI Too Long");
         }
+        self.settle(engine, server_ms);
         if path.starts_with("/api/v1/") {
             let Some((route, tail)) = futures::find(request.method, path) else {
                 return HttpResponse::html(404, "Not Found");
@@ -125,6 +131,12 @@ impl Mexc {
             }
             _ => HttpResponse::html(502, "Bad Gateway"),
         }
+    }
+
+    /// Does what is due to conditional orders since the last look.
+    fn settle(&mut self, engine: &mut Engine, server_ms: u64) {
+        futures::plan::lapse(engine, &mut self.plans, server_ms);
+        futures::stops::settle(engine, &mut self.stops);
     }
 
     fn refuse(&mut self, error: &ApiError, futures: bool) -> HttpResponse {

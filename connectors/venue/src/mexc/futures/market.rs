@@ -2,13 +2,12 @@
 
 use serde::Serialize;
 
-use super::errors;
-use super::futures::{Call, Num, contracts, write};
-use super::{Answer, listing};
-use crate::engine::{Instrument, Side, TradingStatus, dec};
+use super::super::{Answer, errors, listing};
+use super::{Call, Num, contracts, write};
+use crate::engine::{FUNDING_INTERVAL_MS, Instrument, Side, TradingStatus, dec};
 
 /// The one endpoint with a limit of its own.
-pub(super) const DETAIL: &str = "/api/v1/contract/detail";
+pub(in crate::mexc) const DETAIL: &str = "/api/v1/contract/detail";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,6 +91,33 @@ pub(super) fn ticker(call: &mut Call<'_>) -> Answer {
     one_or_all(call, rows)
 }
 
+pub(super) fn funding_rate(call: &mut Call<'_>) -> Answer {
+    let index = call.find_symbol(call.tail)?;
+    let i = call.engine.instrument(index).map_err(|_| errors::F_CONTRACT)?;
+    let rate = Num(call.engine.funding_rate);
+    let next = (call.server_ms / FUNDING_INTERVAL_MS + 1) * FUNDING_INTERVAL_MS;
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Funding {
+        symbol: &'static str,
+        funding_rate: Num,
+        max_funding_rate: Num,
+        min_funding_rate: Num,
+        collect_cycle: u64,
+        next_settle_time: u64,
+        timestamp: u64,
+    }
+    write(Funding {
+        symbol: i.symbol,
+        funding_rate: rate,
+        max_funding_rate: Num(dec("0.005")),
+        min_funding_rate: Num(dec("-0.005")),
+        collect_cycle: FUNDING_INTERVAL_MS / 3_600_000,
+        next_settle_time: next,
+        timestamp: call.server_ms,
+    })
+}
+
 /// Levels as price, contracts, orders.
 pub(super) fn depth(call: &mut Call<'_>) -> Answer {
     #[derive(Serialize)]
@@ -154,6 +180,6 @@ fn rules(call: &Call<'_>, i: &Instrument) -> Detail {
         is_hot: false,
         is_hidden: false,
         api_allowed: true,
-        max_num_orders: [i.max_orders, 0],
+        max_num_orders: [i.max_orders, i.max_algo_orders],
     }
 }

@@ -1,28 +1,15 @@
-//! Spot balances and market data. Source: protocol sheet for MEXC, sections 4 and 6.
+//! Spot market data. Source: protocol sheet for MEXC, sections 4 and 6.
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::errors::{self, ApiError};
-use super::plain;
-use super::spot::{Call, MARKET_MAX_QUOTE};
+use super::super::errors::{self, ApiError};
+use super::super::plain;
+use super::Call;
+use super::order::MARKET_MAX_QUOTE;
 use crate::engine::{Instrument, Market, Side, TradingStatus};
 
 type Found = Result<Value, ApiError>;
-
-pub(super) fn account(call: &mut Call<'_>) -> Found {
-    let account = call.engine.account(call.account).map_err(|_| errors::NO_PERMISSION)?;
-    let held = account.spot.iter().filter(|(_, b)| !(b.free + b.locked).is_zero());
-    let balances: Vec<Value> = held
-        .map(|(asset, b)| {
-            json!({ "asset": asset, "free": plain(b.free), "locked": plain(b.locked) })
-        })
-        .collect();
-    Ok(json!({
-        "canTrade": true, "canWithdraw": false, "canDeposit": false, "updateTime": null,
-        "accountType": "SPOT", "balances": balances, "permissions": ["SPOT"],
-    }))
-}
 
 pub(super) fn exchange_info(call: &mut Call<'_>) -> Found {
     let selected: Vec<usize> = match (call.get("symbol"), call.get("symbols")) {
@@ -66,9 +53,38 @@ pub(super) fn price(call: &mut Call<'_>) -> Found {
     })
 }
 
+/// The past day, from the price walk.
+pub(super) fn day(call: &mut Call<'_>) -> Found {
+    const DAY_MS: u64 = 86_400_000;
+    each(call, |call, n| {
+        let i = call.engine.instruments.get(n)?;
+        let feed = call.engine.feeds.get(n)?;
+        let now = call.engine.now_ms();
+        let points: Vec<i64> = (0..=48)
+            .map(|k| feed.mid_at(now.saturating_sub(k * DAY_MS / 48)))
+            .chain([feed.mid()])
+            .collect();
+        let open = i.price(feed.mid_at(now.saturating_sub(DAY_MS)));
+        let last = i.price(feed.mid());
+        let change = last - open;
+        let percent = change.checked_div(open).unwrap_or_default().round_dp(8);
+        let show = |ticks: Option<i64>| plain(i.price(ticks.unwrap_or_default()));
+        let (bid, ask) = (feed.levels(Side::Sell).next()?, feed.levels(Side::Buy).next()?);
+        Some(json!({
+            "symbol": i.symbol, "priceChange": plain(change), "priceChangePercent": plain(percent),
+            "prevClosePrice": plain(open), "lastPrice": plain(last),
+            "bidPrice": plain(i.price(bid.price)), "bidQty": plain(i.quantity(bid.size)),
+            "askPrice": plain(i.price(ask.price)), "askQty": plain(i.quantity(ask.size)),
+            "openPrice": plain(open), "highPrice": show(points.iter().copied().max()),
+            "lowPrice": show(points.iter().copied().min()), "volume": "0", "quoteVolume": "0",
+            "openTime": now.saturating_sub(DAY_MS), "closeTime": now, "count": null,
+        }))
+    })
+}
+
 pub(super) fn depth(call: &mut Call<'_>) -> Found {
     let index = call.instrument()?;
-    let limit = call.limit(100, 5_000)?;
+    let limit = call.params.limit(100, 5_000)?;
     let i = call.engine.instrument(index).map_err(|_| errors::BAD_SYMBOL)?;
     let feed = call.engine.feeds.get(index).ok_or(errors::BAD_SYMBOL)?;
     let side = |taker| -> Vec<[String; 2]> {

@@ -1,13 +1,23 @@
-use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+mod venue_clock;
+
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError};
+
+pub(crate) use venue_clock::VenueClock;
 
 use crate::{
     Accepted, Balance, BookTop, Change, ClientOrderId, Clock, Error, ExchangeProvider, Fill,
     Instruments, Malformed, NotSent, Operation, OrderClass, OrderRef, OrderReport, Permit,
     Position, PreparedOrder, RateUsage, Refused, RejectReason, Rejection, Reply, RequestBuf,
-    Symbol, Throttle, ThrottleKind, Ticker, Timestamp, Transport, UnknownCause, VenueError,
+    SharedLimits, Symbol, Throttle, ThrottleKind, Ticker, Timestamp, Transport, UnknownCause,
+    VenueError,
 };
+
+/// How often the venue's clock is asked for in a row, unless the first answers are quick.
+const CLOCK_SAMPLES: usize = 3;
+
+/// An error of the clock that more questions need not improve.
+const CLOCK_ERROR_GOOD: Duration = Duration::from_millis(5);
 
 /// How many request buffers are kept for reuse.
 const BUFFERS_MAX: usize = 64;
@@ -87,10 +97,7 @@ pub struct Client<P, T, C> {
     transport: T,
     clock: C,
     config: ClientConfig,
-    /// Venue time minus our time, in milliseconds.
-    offset: AtomicI64,
-    /// Until when, by our clock, nothing is sent.
-    held_until: AtomicU64,
+    limits: SharedLimits,
     buffers: Mutex<Vec<RequestBuf>>,
 }
 
@@ -102,15 +109,23 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
 
     /// A client with settings of its own.
     pub fn with_config(provider: P, transport: T, clock: C, config: ClientConfig) -> Self {
-        Self {
-            provider,
-            transport,
-            clock,
-            config,
-            offset: AtomicI64::new(0),
-            held_until: AtomicU64::new(0),
-            buffers: Mutex::new(Vec::new()),
-        }
+        let limits = SharedLimits::new();
+        limits.add(provider.rate_rules());
+        Self { provider, transport, clock, config, limits, buffers: Mutex::new(Vec::new()) }
+    }
+
+    /// Counts together with every other client that has the same limits: those of the same account,
+    /// or, through [`SharedLimits::for_another_account`], those behind the same IP address.
+    #[must_use]
+    pub fn sharing(mut self, limits: SharedLimits) -> Self {
+        limits.add(self.provider.rate_rules());
+        self.limits = limits;
+        self
+    }
+
+    /// The venue's limits, to share them with other clients or to see what is used.
+    pub fn limits(&self) -> &SharedLimits {
+        &self.limits
     }
 
     /// The dialect.
@@ -118,10 +133,15 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         &self.provider
     }
 
-    /// The present by the venue's clock, as far as it is known.
+    /// The present by the venue's clock, as far as it is known. Never runs backwards, but for a
+    /// correction by more than a second.
     pub fn venue_now(&self) -> Timestamp {
-        let offset = self.offset.load(Ordering::Relaxed);
-        Timestamp::from_millis(self.clock.now().as_millis().saturating_add_signed(offset))
+        self.limits.now(&self.clock).at
+    }
+
+    /// How far off [`venue_now`](Self::venue_now) may be; `None` if the venue was never asked.
+    pub fn clock_error(&self) -> Option<Duration> {
+        Some(self.limits.now(&self.clock).error).filter(|error| *error < Duration::MAX)
     }
 
     /// Places an order.
@@ -285,20 +305,40 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         }
     }
 
-    /// Asks for the venue's clock and keeps the offset to ours, taking the reply to have been made
-    /// half-way through the round trip.
+    /// Asks for the venue's clock, a few times unless the first answer was quick, and keeps the
+    /// offset to ours that fits all answers.
     ///
     /// # Errors
     /// [`Error`]; the offset stays as it was.
     pub async fn sync_clock(&self) -> Result<(), Error> {
-        let asked = self.clock.now();
-        let Reply::ServerTime(venue) = self.call(&Operation::ServerTime).await? else {
+        let mut heard = false;
+        for sample in 0..CLOCK_SAMPLES {
+            match self.sample_clock().await {
+                Ok(()) => heard = true,
+                // One good answer is enough.
+                Err(_) if heard => break,
+                Err(error) if sample + 1 == CLOCK_SAMPLES => return Err(error),
+                Err(Error::Unknown(_)) => {}
+                Err(error) => return Err(error),
+            }
+            if self.clock_error().is_some_and(|error| error <= CLOCK_ERROR_GOOD) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sample_clock(&self) -> Result<(), Error> {
+        // The permit may have to wait; the clock is read when the question leaves.
+        let permit = self.permit(&Operation::ServerTime, self.config.patience).await;
+        let permit = permit.map_err(|throttle| Error::NotSent(NotSent::Throttled(throttle)))?;
+        let asked = self.clock.monotonic();
+        let (reply, _) = self.send(&Operation::ServerTime, permit).await;
+        let answered = self.clock.monotonic();
+        let Reply::ServerTime(venue) = reply? else {
             return Err(mismatch(&Operation::ServerTime));
         };
-        let half = self.clock.now().since(asked) / 2;
-        let ours = asked.after(half).as_millis();
-        let offset = i64::try_from(i128::from(venue.as_millis()) - i128::from(ours));
-        self.offset.store(offset.unwrap_or(0), Ordering::Relaxed);
+        self.limits.correct(venue, asked, answered, &self.clock);
         Ok(())
     }
 
@@ -326,21 +366,29 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
     /// # Errors
     /// [`Throttle`] with the wait, if there is no room and `patience` does not allow for one.
     pub async fn permit(&self, op: &Operation<'_>, patience: Patience) -> Result<Permit, Throttle> {
-        let _ = op;
-        while let Some(throttle) = self.held() {
-            let wait = throttle.retry_after.unwrap_or_default();
-            let banned = throttle.kind == ThrottleKind::Banned;
-            if patience == Patience::Refuse || banned || wait > self.config.wait_max {
-                return Err(throttle);
+        let (kind, cost) = (op.kind(), self.provider.cost(op));
+        let started = self.clock.monotonic();
+        loop {
+            let (no_room, now) = match self.limits.take(kind, cost, &self.clock) {
+                Ok(permit) => return Ok(permit),
+                Err(refused) => refused,
+            };
+            let wait = no_room.until.since(now.at).max(Duration::from_millis(1));
+            let waited = self.clock.monotonic().saturating_sub(started);
+            if patience == Patience::Refuse
+                || no_room.kind == ThrottleKind::Banned
+                || waited.saturating_add(wait) > self.config.wait_max
+            {
+                let (retry_after, until) = (Some(wait), Some(no_room.until));
+                return Err(Throttle { kind: no_room.kind, retry_after, until });
             }
             self.clock.sleep(wait).await;
         }
-        Ok(Permit::new())
     }
 
     /// Takes note that the venue has answered, and of what the answer says of its limits.
     pub fn answered(&self, permit: Permit, usage: &[RateUsage]) {
-        let _ = (permit, usage);
+        permit.answered(usage, &self.clock);
     }
 
     /// Takes note that the venue has turned a request away: until it says otherwise, no other is
@@ -350,8 +398,9 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         if matches!(throttle.kind, ThrottleKind::Overloaded | ThrottleKind::Maintenance) {
             return;
         }
-        let wait = throttle.wait(self.venue_now(), self.config.default_backoff);
-        self.held_until.fetch_max(self.clock.now().after(wait).as_millis(), Ordering::Relaxed);
+        let now = self.venue_now();
+        let wait = throttle.wait(now, self.config.default_backoff);
+        self.limits.hold(throttle.kind, now.after(wait));
     }
 
     /// An operation on an order, whose lost reply is an outcome and not an error.
@@ -366,7 +415,7 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         let clock = |result: &Result<Reply, Error>| {
             matches!(result, Err(Error::Rejected(Rejection { reason: RejectReason::Clock, .. })))
         };
-        if clock(&result) && self.sync_clock().await.is_ok() {
+        if clock(&result) && self.sample_clock().await.is_ok() {
             (result, signed_at) = self.exchange(op, patience).await;
         }
         let cause = match result {
@@ -389,12 +438,13 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         op: &Operation<'_>,
         patience: Patience,
     ) -> (Result<Reply, Error>, Timestamp) {
-        let permit = match self.permit(op, patience).await {
-            Ok(permit) => permit,
-            Err(throttle) => {
-                return (Err(Error::NotSent(NotSent::Throttled(throttle))), self.venue_now());
-            }
-        };
+        match self.permit(op, patience).await {
+            Ok(permit) => self.send(op, permit).await,
+            Err(throttle) => (Err(Error::NotSent(NotSent::Throttled(throttle))), self.venue_now()),
+        }
+    }
+
+    async fn send(&self, op: &Operation<'_>, permit: Permit) -> (Result<Reply, Error>, Timestamp) {
         let at = self.venue_now();
         let mut buf = self.buffers().pop().unwrap_or_default();
         let sent = match self.provider.encode(op, at, &mut buf) {
@@ -422,14 +472,10 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         if let Err(VenueError::Throttled(throttle)) = &decoded {
             self.throttled(throttle);
         }
+        if let Ok(Reply::Instruments(instruments)) = &decoded {
+            self.limits.learn(&instruments.limits);
+        }
         (decoded.map_err(Error::from), at)
-    }
-
-    fn held(&self) -> Option<Throttle> {
-        let until = Timestamp::from_millis(self.held_until.load(Ordering::Relaxed));
-        let wait = until.since(self.clock.now());
-        let throttle = Throttle::new(ThrottleKind::RequestRate);
-        (!wait.is_zero()).then_some(Throttle { retry_after: Some(wait), ..throttle })
     }
 
     fn buffers(&self) -> std::sync::MutexGuard<'_, Vec<RequestBuf>> {

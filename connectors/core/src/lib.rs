@@ -66,7 +66,9 @@ pub use instrument::{
     Filter, FilterError, Instrument, InstrumentStatus, Instruments, LotRule, NotionalRule,
     PercentPriceRule,
 };
-pub use limiter::Permit;
+pub use limiter::{
+    Counted, CountedBy, Limiter, Moment, NoRoom, Permit, RateRule, SharedLimits, Span, Taken,
+};
 pub use memory::MemoryTransport;
 pub use operation::{
     Amendment, Capabilities, Cost, Operation, OperationKind, OperationSet, OrderClass, OrderRef,

@@ -3,8 +3,8 @@ use core::fmt;
 use arrayvec::ArrayVec;
 
 use crate::{
-    Capabilities, Cost, EncodeError, Market, Operation, OperationKind, RateUsage, Reply, Request,
-    RequestBuf, Timestamp, Venue, VenueError,
+    Capabilities, Cost, EncodeError, Market, Operation, OperationKind, RateRule, RateUsage, Reply,
+    Request, RequestBuf, Timestamp, Venue, VenueError,
 };
 
 /// One market of one venue, seen by one account: a wire dialect.
@@ -54,6 +54,12 @@ pub trait ExchangeProvider {
 
     /// What `op` costs in the venue's accounting.
     fn cost(&self, op: &Operation<'_>) -> Cost;
+
+    /// The limits that the venue's documentation states; its metadata and headers may correct them.
+    /// None where they are not known beforehand.
+    fn rate_rules(&self) -> Vec<RateRule> {
+        Vec::new()
+    }
 
     /// What the reply's headers say of the limits; empty where the venue says nothing.
     fn usage(&self, headers: Headers<'_>) -> ArrayVec<RateUsage, 4> {

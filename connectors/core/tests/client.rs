@@ -357,9 +357,11 @@ async fn positions_are_those_that_were_asked_for() {
 
 #[tokio::test]
 async fn a_failed_clock_sync_leaves_the_offset_alone() {
-    let it = bench(50, [ok("1000350"), status(500, "")]);
+    let oops = || status(500, "");
+    let it = bench(50, [ok("1000350"), oops(), oops(), oops(), oops()]);
+    // A slow answer is worth a second question, whose failure does no harm.
     it.client.sync_clock().await.unwrap();
-    assert_eq!(it.client.venue_now(), Timestamp::from_millis(1_000_400));
-    assert!(it.client.sync_clock().await.is_err());
     assert_eq!(it.client.venue_now(), Timestamp::from_millis(1_000_500));
+    assert!(it.client.sync_clock().await.is_err());
+    assert_eq!(it.client.venue_now(), Timestamp::from_millis(1_000_800));
 }

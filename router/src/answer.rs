@@ -114,6 +114,29 @@ impl Answer {
         })
     }
 
+    /// A signal that waits in the queue (gateway.md §9).
+    pub(crate) fn enqueued(request_id: RequestId) -> Self {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Body {
+            success: bool,
+            request_id: RequestId,
+            status: &'static str,
+            message: &'static str,
+        }
+        let message = "The signal is in the trade-execution queue for background retry.";
+        let body = Body { success: true, request_id, status: "Enqueued", message };
+        Self {
+            request_id,
+            status: 202,
+            code: None,
+            retry_after: None,
+            body: to_json(&body),
+            trace: Trace::default(),
+            without_fee: ArrayVec::new(),
+        }
+    }
+
     /// Takes out the orders whose fee has not been read, for [`Router::read_fees`] once the answer
     /// is on its way. Empty if [`Settings::read_fees`] had them read before.
     ///

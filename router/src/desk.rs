@@ -3,9 +3,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hoox_connector::{
-    Capabilities, Client, ClientOrderId, Clock, Decimal, Error, ExchangeProvider, Fill, Instrument,
-    Instruments, MarginMode, Market, NotSent, Operation, OperationKind, OrderClass, OrderId,
-    OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused,
+    Asset, Capabilities, Client, ClientOrderId, Clock, Decimal, Error, ExchangeProvider, Fill,
+    Instrument, Instruments, MarginMode, Market, NotSent, Operation, OperationKind, OrderClass,
+    OrderId, OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused,
     RejectReason, Symbol, Timestamp, Transport, Venue,
 };
 
@@ -175,8 +175,15 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Exchange for Desk<P, T, C> {
         Ok(price)
     }
 
-    async fn positions(&self, symbol: Symbol) -> Result<Vec<Position>, Error> {
-        self.client.positions(Some(symbol)).await
+    async fn positions(&self, symbol: Option<Symbol>) -> Result<Vec<Position>, Error> {
+        self.client.positions(symbol).await
+    }
+
+    async fn available(&self, asset: Option<Asset>) -> Result<Decimal, Error> {
+        let wanted = asset.as_ref().map_or("USDT", Asset::as_str);
+        let balances = self.client.balances().await?;
+        let balance = balances.iter().find(|balance| balance.asset.as_str() == wanted);
+        Ok(balance.map_or(Decimal::ZERO, |balance| balance.available))
     }
 
     async fn set_up(

@@ -9,7 +9,7 @@ use hoox_connector::{Clock, Fee, Fill, Refused};
 
 use crate::lifecycle::{Durability, Effect, Event, Policy, State};
 use crate::{
-    ConfigStore, Exchange, Exchanges, Record, RequestId, Router, SignalStore, Step,
+    ConfigStore, Exchange, Exchanges, Queue, Record, RequestId, Router, SignalStore, Step,
     StoreUnavailable, WithoutFee, router::Claim,
 };
 
@@ -27,12 +27,13 @@ pub struct RecoverySummary {
     pub unresolved: usize,
 }
 
-impl<S, K, E, C> Router<S, K, E, C>
+impl<S, K, E, C, Q> Router<S, K, E, C, Q>
 where
     S: SignalStore,
     K: ConfigStore,
     E: Exchanges,
     C: Clock,
+    Q: Queue,
 {
     /// Finds out about every order that has an intent and no outcome. Orders that a running
     /// [`handle`](Self::handle) is busy with are left to it.
@@ -81,6 +82,17 @@ where
             self.release_recovered(&record, &claim).await;
         }
         Ok(summary)
+    }
+
+    /// Finds out about one open record, in the time an answer has.
+    pub(crate) async fn reconcile(&self, record: &mut Record) {
+        let desk = self.exchanges.desk(record.intent.venue, record.signal.test);
+        let Some(desk) = desk else { return };
+        if desk.sync_clock().await.is_err() {
+            return;
+        }
+        let deadline = Some(self.clock.monotonic().saturating_add(self.settings.settle_within));
+        self.drive(desk, record, Event::Loaded, deadline).await;
     }
 
     /// Reads the fees that an answer did not wait for, and adds them to the records. Best effort: a
@@ -235,7 +247,7 @@ pub(crate) async fn both(first: impl Future<Output = ()>, second: impl Future<Ou
 }
 
 /// The requests whose orders wait for an outcome, for a health page.
-impl<S: SignalStore, K, E, C> Router<S, K, E, C> {
+impl<S: SignalStore, K, E, C, Q> Router<S, K, E, C, Q> {
     /// The orders without an outcome, by request, oldest first.
     ///
     /// # Errors

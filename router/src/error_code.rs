@@ -81,8 +81,26 @@ error_codes! {
     KillSwitchActive = 503 "KILL_SWITCH_ACTIVE",
     /// The store of idempotency keys and intents cannot be reached.
     IdempotencyUnavailable = 503 "IDEMPOTENCY_UNAVAILABLE",
+    /// The queue cannot be reached.
+    QueueUnavailable = 503 "QUEUE_UNAVAILABLE",
     /// Anything else.
     Internal = 500 "INTERNAL_ERROR",
+}
+
+impl ErrorCode {
+    /// Whether the same signal may succeed later, once the exchange or a store is back: what the
+    /// queue tries again (gateway.md §9, trade.md §9).
+    pub const fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited
+                | Self::ExchangeUnavailable
+                | Self::ExchangeTimeout
+                | Self::IdempotencyUnavailable
+                | Self::QueueUnavailable
+                | Self::Internal
+        )
+    }
 }
 
 impl fmt::Display for ErrorCode {

@@ -1,9 +1,9 @@
 use core::time::Duration;
 
 use hoox_connector::{
-    Capabilities, ClientOrderId, Decimal, Error, Fill, Instrument, MarginMode, Market, OrderId,
-    OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused, Symbol,
-    Timestamp, Venue,
+    Asset, Capabilities, ClientOrderId, Decimal, Error, Fill, Instrument, MarginMode, Market,
+    OrderId, OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused,
+    Symbol, Timestamp, Venue,
 };
 
 /// One account at one market, as the router needs it. [`Desk`](crate::Desk) is the implementation
@@ -55,11 +55,20 @@ pub trait Exchange {
         max_age: Duration,
     ) -> impl Future<Output = Result<Option<Decimal>, Error>>;
 
-    /// The positions of a symbol.
+    /// The positions of a symbol; `None` asks for all of them.
     ///
     /// # Errors
     /// [`Error`].
-    fn positions(&self, symbol: Symbol) -> impl Future<Output = Result<Vec<Position>, Error>>;
+    fn positions(
+        &self,
+        symbol: Option<Symbol>,
+    ) -> impl Future<Output = Result<Vec<Position>, Error>>;
+
+    /// How much of an asset is free for new orders; zero if there is none. `None` stands for USDT.
+    ///
+    /// # Errors
+    /// [`Error`].
+    fn available(&self, asset: Option<Asset>) -> impl Future<Output = Result<Decimal, Error>>;
 
     /// Makes margin mode and leverage of a symbol what they should be; does nothing where they are
     /// known to be so. "Already set" is success. `position` names the side, where they differ by it.

@@ -23,9 +23,13 @@
 mod action;
 mod address;
 mod answer;
+mod as_number;
 mod as_text;
 mod cached_config;
+mod calendar;
+mod carry;
 mod config;
+mod consume;
 mod desk;
 mod drive;
 mod error_code;
@@ -33,9 +37,11 @@ mod exchange;
 mod holdings;
 mod key;
 pub mod lifecycle;
+mod memory_queue;
 mod memory_store;
 mod passkey;
 mod plan;
+mod queue;
 mod rate;
 mod raw_signal;
 mod record;
@@ -52,6 +58,7 @@ pub use action::{Action, ActionError, Leg, closing_legs, entry_leg};
 pub use address::{AllowList, TRADINGVIEW_ADDRESSES};
 pub use answer::{Answer, WithoutFee};
 pub use cached_config::{CachedConfig, MemoryConfig};
+pub use calendar::{iso_8601, utc_date};
 pub use config::{ConfigSnapshot, ConfigStore, ConfigUnavailable, ConfigWarning, QueueMode};
 pub use desk::{Desk, DeskSettings};
 pub use drive::RecoverySummary;
@@ -60,17 +67,26 @@ pub use exchange::{Desks, Exchange, Exchanges};
 pub use holdings::holdings;
 pub use key::{IdempotencyKey, client_order_id};
 pub use lifecycle::{Durability, State};
+pub use memory_queue::MemoryQueue;
 pub use memory_store::MemoryStore;
 pub use passkey::{CallerId, Passkey};
+pub use queue::{
+    CONSUMER_BATCH, CONSUMER_CONCURRENCY, DeadLetter, Delivery, HALTED_RETRY, InvalidMessage,
+    NoQueue, Queue, QueueMessage, QueueUnavailable, RETENTION, RETRY_SCHEDULE, Verdict,
+};
 pub use rate::{Admission, MemoryRate, RateWindow, admit};
 pub use raw_signal::{BODY_MAX, ParseError, RawSignal};
-pub use record::{Execution, ExecutionStatus, Intent, Record, Refusal, WrittenOrder};
+pub use record::{
+    Earlier, Execution, ExecutionStatus, Intent, Queued, Record, Refusal, WrittenOrder,
+};
 pub use request_id::{InvalidRequestId, RequestId};
 pub use route::{Choice, ChoiceReason, RouteError, choose};
 pub use router::{FlipGuard, Router, Settings};
 pub use signal::{OrderType, QuantityUnit, Signal};
-pub use sizing::{SizingError, check_cap, size_from_usdt};
-pub use store::{Holding, RefusedSignal, Reservation, SignalStore, StoreUnavailable};
+pub use sizing::{SizingError, check_cap, percent_of, size_from_usdt};
+pub use store::{
+    Holding, LogEntry, LogLevel, RefusedSignal, Reservation, SignalStore, StoreUnavailable,
+};
 pub use symbol::{SymbolError, normalize_symbol};
 pub use trace::{Step, Trace};
 

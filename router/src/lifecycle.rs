@@ -30,7 +30,7 @@ use hoox_connector::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Execution, ExecutionStatus, Record, Refusal};
+use crate::record::{Execution, ExecutionStatus, Queued, Record, Refusal};
 use crate::{ErrorCode, Failure};
 
 /// How far ahead of the exchange's clock a timestamp may be that it still takes: one second on all
@@ -273,8 +273,14 @@ impl Record {
     }
 
     /// Whether there is certainly no order and never will be, so that the key may be free again. An
-    /// id in use keeps it: sending again would be refused again.
+    /// id in use keeps it: sending again would be refused again. So does the queue, which may try
+    /// again.
     pub fn frees_key(&self) -> bool {
+        self.is_absent() && self.queued == Queued::No
+    }
+
+    /// Whether there is certainly no order.
+    pub(crate) fn is_absent(&self) -> bool {
         self.state == State::Rejected && !self.id_in_use
     }
 

@@ -6,8 +6,8 @@ use hoox_connector::{Symbol, Timestamp, Venue};
 
 use crate::lifecycle::Durability;
 use crate::{
-    Admission, CallerId, Holding, IdempotencyKey, MemoryRate, Record, RefusedSignal, RequestId,
-    Reservation, SignalStore, StoreUnavailable, holdings,
+    Admission, CallerId, Holding, IdempotencyKey, LogEntry, MemoryRate, Record, RefusedSignal,
+    RequestId, Reservation, SignalStore, StoreUnavailable, holdings,
 };
 
 /// How many keys and records are kept, and how many refusals.
@@ -31,6 +31,7 @@ struct Kept {
     order: HashMap<(RequestId, u8), u64>,
     written: u64,
     refusals: VecDeque<RefusedSignal>,
+    log: VecDeque<LogEntry>,
     down: bool,
 }
 
@@ -48,6 +49,11 @@ impl MemoryStore {
     /// The latest refusals, oldest first.
     pub fn refusals(&self) -> Vec<RefusedSignal> {
         self.kept().refusals.iter().cloned().collect()
+    }
+
+    /// The latest log entries, oldest first.
+    pub fn log_entries(&self) -> Vec<LogEntry> {
+        self.kept().log.iter().cloned().collect()
     }
 
     /// Makes every call fail, or succeed again: for tests of what happens then.
@@ -79,11 +85,14 @@ impl SignalStore for MemoryStore {
         let mut kept = self.available()?;
         if let Some((holder, until)) = kept.keys.get(key).copied()
             && now < until
+            && holder != request_id
         {
-            let state = kept.find(holder, 0).map(|record| record.state);
+            let record = kept.find(holder, 0).or_else(|| kept.find(holder, 1));
+            let state = record.map(|record| record.state);
             return Ok(Reservation::Duplicate { request_id: holder, state });
         }
         if kept.keys.len() >= ENTRIES_MAX {
+            // Only those that have expired.
             kept.keys.retain(|_, (_, until)| now < *until);
         }
         if kept.keys.len() >= ENTRIES_MAX {
@@ -136,6 +145,28 @@ impl SignalStore for MemoryStore {
     ) -> Result<Admission, StoreUnavailable> {
         drop(self.available()?);
         Ok(self.rate.admit(caller, limit, window, now))
+    }
+
+    async fn commit(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        until: Timestamp,
+    ) -> Result<(), StoreUnavailable> {
+        let mut kept = self.available()?;
+        let held = kept.keys.entry(key.clone()).or_insert((request_id, until));
+        if held.0 == request_id {
+            held.1 = until;
+        }
+        Ok(())
+    }
+
+    async fn log(&self, entry: &LogEntry) {
+        let log = &mut self.kept().log;
+        if log.len() >= REFUSALS_MAX {
+            log.pop_front();
+        }
+        log.push_back(entry.clone());
     }
 
     async fn log_refusal(&self, refusal: &RefusedSignal) {

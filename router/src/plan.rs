@@ -4,16 +4,17 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use hoox_connector::{
-    Clock, Decimal, Error, Instrument, Market, NewOrder, OrderKind, Position, PositionMode, Size,
-    TimeInForce,
+    Clock, Decimal, Error, Instrument, Market, NewOrder, OrderKind, Position, PositionMode,
+    PositionSide, Size, TimeInForce,
 };
 
+use crate::carry::{Job, leg_bit};
 use crate::record::{Intent, WrittenOrder};
 use crate::sizing::{SizingError, check_cap, size_from_usdt};
 use crate::{
     ActionError, Choice, ConfigSnapshot, ConfigStore, ErrorCode, Exchange, Exchanges, Failure,
-    FlipGuard, IdempotencyKey, Leg, OrderType, QuantityUnit, RouteError, Router, Signal,
-    SignalStore, choose, client_order_id, closing_legs, entry_leg,
+    FlipGuard, IdempotencyKey, Leg, OrderType, QuantityUnit, Queue, RouteError, Router, Signal,
+    SignalStore, choose, client_order_id, closing_legs, entry_leg, percent_of,
 };
 
 /// How old a price may be that only checks an order's value; the exchange checks it again.
@@ -23,23 +24,25 @@ const CHECK_PRICE_AGE: Duration = Duration::from_secs(60);
 pub(crate) struct Plan<'r, D> {
     pub(crate) desk: &'r D,
     pub(crate) choice: Choice,
-    pub(crate) intents: ArrayVec<Intent, 2>,
+    /// The orders, with their numbers.
+    pub(crate) intents: ArrayVec<(u8, Intent), 2>,
 }
 
-impl<S, K, E, C> Router<S, K, E, C>
+impl<S, K, E, C, Q> Router<S, K, E, C, Q>
 where
     S: SignalStore,
     K: ConfigStore,
     E: Exchanges,
     C: Clock,
+    Q: Queue,
 {
     /// Everything between the reservation and the intent. Whatever fails here, nothing was ordered.
     pub(crate) async fn plan(
         &self,
-        signal: &Signal,
-        key: &IdempotencyKey,
+        job: &Job<'_>,
         config: &ConfigSnapshot,
     ) -> Result<Plan<'_, E::Desk>, Failure> {
+        let signal = job.signal;
         let now = self.clock.monotonic();
         let symbol_override = self
             .config
@@ -56,50 +59,84 @@ where
         let instrument = instrument.ok_or_else(|| {
             Failure::new(ErrorCode::Validation, format!("{} does not trade here.", signal.symbol))
         })?;
-
-        let mut intents = ArrayVec::new();
-        if signal.action.closes() {
-            let held = self.held(desk, signal).await?;
-            let mode = mode(desk, &held);
-            for leg in closing_legs(signal.action, &held)? {
-                let index = u8::try_from(intents.len()).unwrap_or(u8::MAX);
-                let quantity = leg.exposure.unwrap_or_default();
-                let order = Draft { signal, config, leg, mode, quantity, leverage: None };
-                let price = check_price(desk, &instrument, signal, true).await;
-                intents.push(order.write(desk, &instrument, price, (key, index))?);
-            }
-        } else {
-            let leverage = signal.leverage.unwrap_or(config.default_leverage);
-            instrument.check_leverage(leverage)?;
-            let held = match self.settings.flip_guard {
-                _ if config.allow_flip || desk.market() == Market::Spot => Vec::new(),
-                FlipGuard::Exchange => self.held(desk, signal).await?,
-                FlipGuard::Ledger => self.ledger(desk, signal).await?,
-            };
-            let mode = mode(desk, &held);
-            let leg = entry_leg(signal.action, &held, mode, config.allow_flip)?;
-            if leverage > 1 && desk.market() != Market::Spot {
-                // MEXC keeps a leverage for each side, in one-way mode too.
-                let position = Some(leg.position);
-                desk.set_up(signal.symbol, config.margin_mode, leverage, position)
-                    .await
-                    .map_err(no_order)?;
-            }
-            let (quantity, price) = size(desk, signal, leverage).await?;
-            check_cap(quantity, config.max_position_size)?;
-            let price = match price {
-                Some(price) => Some(price),
-                None => check_price(desk, &instrument, signal, false).await,
-            };
-            let order = Draft { signal, config, leg, mode, quantity, leverage: Some(leverage) };
-            intents.push(order.write(desk, &instrument, price, (key, 0))?);
-        }
+        let intents = match signal.action.closes() {
+            true => self.plan_close(job, config, desk, &instrument).await?,
+            false => self.plan_entry(job, config, desk, &instrument).await?,
+        };
         Ok(Plan { desk, choice, intents })
+    }
+
+    async fn plan_close(
+        &self,
+        job: &Job<'_>,
+        config: &ConfigSnapshot,
+        desk: &E::Desk,
+        instrument: &Instrument,
+    ) -> Result<ArrayVec<(u8, Intent), 2>, Failure> {
+        let signal = job.signal;
+        let held = self.held(desk, signal).await?;
+        let mode = mode(desk, &held);
+        let legs = closing_legs(signal.action, &held)?;
+        if signal.partial && legs.len() > 1 {
+            let message = "Both sides are open; close a part with CLOSE_LONG or CLOSE_SHORT.";
+            return Err(Failure::new(ErrorCode::Validation, message));
+        }
+        let mut intents = ArrayVec::new();
+        for leg in legs {
+            let number = closing_number(leg.position);
+            if job.wanted.is_some_and(|wanted| wanted & leg_bit(number) == 0) {
+                continue;
+            }
+            let quantity = closing_quantity(signal, leg.exposure.unwrap_or_default())?;
+            let order = Draft { signal, config, leg, mode, quantity, leverage: None };
+            let price = check_price(desk, instrument, signal, true).await;
+            intents.push((number, order.write(desk, instrument, price, (job.key, number))?));
+        }
+        match intents.is_empty() {
+            true => Err(ActionError::NoOpenPosition.into()),
+            false => Ok(intents),
+        }
+    }
+
+    async fn plan_entry(
+        &self,
+        job: &Job<'_>,
+        config: &ConfigSnapshot,
+        desk: &E::Desk,
+        instrument: &Instrument,
+    ) -> Result<ArrayVec<(u8, Intent), 2>, Failure> {
+        let signal = job.signal;
+        let leverage = signal.leverage.unwrap_or(config.default_leverage);
+        instrument.check_leverage(leverage)?;
+        let held = match self.settings.flip_guard {
+            _ if config.allow_flip || desk.market() == Market::Spot => Vec::new(),
+            FlipGuard::Exchange => self.held(desk, signal).await?,
+            FlipGuard::Ledger => self.ledger(desk, signal).await?,
+        };
+        let mode = mode(desk, &held);
+        let leg = entry_leg(signal.action, &held, mode, config.allow_flip)?;
+        if leverage > 1 && desk.market() != Market::Spot {
+            // MEXC keeps a leverage for each side, in one-way mode too.
+            let position = Some(leg.position);
+            desk.set_up(signal.symbol, config.margin_mode, leverage, position)
+                .await
+                .map_err(no_order)?;
+        }
+        let (quantity, price) = size(desk, instrument, signal, leverage).await?;
+        check_cap(quantity, config.max_position_size)?;
+        let price = match price {
+            Some(price) => Some(price),
+            None => check_price(desk, instrument, signal, false).await,
+        };
+        let order = Draft { signal, config, leg, mode, quantity, leverage: Some(leverage) };
+        let mut intents = ArrayVec::new();
+        intents.push((0, order.write(desk, instrument, price, (job.key, 0))?));
+        Ok(intents)
     }
 
     /// What the exchange says is open; only if it does not answer, what our ledger says.
     async fn held(&self, desk: &E::Desk, signal: &Signal) -> Result<Vec<Position>, Failure> {
-        match desk.positions(signal.symbol).await {
+        match desk.positions(Some(signal.symbol)).await {
             Ok(positions) => Ok(positions),
             Err(error) => match self.ledger(desk, signal).await {
                 Ok(held) if !held.is_empty() && signal.action.closes() => Ok(held),
@@ -177,18 +214,48 @@ impl Draft<'_> {
     }
 }
 
+/// The number of the order that closes a position: the same whenever the close is planned again.
+const fn closing_number(position: PositionSide) -> u8 {
+    match position {
+        PositionSide::Long => 0,
+        PositionSide::Short => 1,
+    }
+}
+
+/// How much of an open position a closing signal closes: all of it, or the part it names.
+fn closing_quantity(signal: &Signal, exposure: Decimal) -> Result<Decimal, Failure> {
+    let Some(part) = signal.quantity.filter(|_| signal.partial) else { return Ok(exposure) };
+    let part = match signal.quantity_unit {
+        QuantityUnit::Percent => percent_of(exposure, part)?,
+        _ => part,
+    };
+    match part <= exposure {
+        true => Ok(part),
+        false => {
+            let message = format!("Quantity {part} is above the open position of {exposure}.");
+            Err(Failure::new(ErrorCode::Validation, message))
+        }
+    }
+}
+
 /// The quantity in the base asset, and the price it was computed with, if it was.
 async fn size<D: Exchange>(
     desk: &D,
+    instrument: &Instrument,
     signal: &Signal,
     leverage: u32,
 ) -> Result<(Decimal, Option<Decimal>), Failure> {
     let quantity = signal.quantity.ok_or_else(|| {
         Failure::violations(vec![crate::Violation::new("quantity", "Must be greater than zero.")])
     })?;
-    if signal.quantity_unit == QuantityUnit::Base {
-        return Ok((quantity, None));
-    }
+    let collateral = match signal.quantity_unit {
+        QuantityUnit::Base => return Ok((quantity, None)),
+        QuantityUnit::Usdt => quantity,
+        QuantityUnit::Percent => {
+            let available = desk.available(instrument.quote).await.map_err(no_order)?;
+            percent_of(available, quantity)?
+        }
+    };
     let price = match (signal.order_type, signal.price) {
         (OrderType::Limit, Some(price)) => price,
         _ => desk
@@ -199,7 +266,7 @@ async fn size<D: Exchange>(
     };
     // Spot has no leverage to multiply collateral by.
     let leverage = if desk.market() == Market::Spot { 1 } else { leverage };
-    Ok((size_from_usdt(quantity, leverage, price)?, Some(price)))
+    Ok((size_from_usdt(collateral, leverage, price)?, Some(price)))
 }
 
 /// The price a market order's value is checked at, where the instrument bounds values at all.

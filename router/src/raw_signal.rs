@@ -61,6 +61,7 @@ fields! {
     StopLoss = "stopLoss",
     Timestamp = "timestamp",
     Time = "time",
+    Partial = "partial",
     Test = "test",
 }
 

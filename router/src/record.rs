@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::lifecycle::{Run, State};
 use crate::{Choice, ErrorCode, Failure, IdempotencyKey, RequestId, Signal, Trace};
 
+/// How many earlier attempts a record remembers.
+const EARLIER_MAX: usize = 16;
+
 /// One order's life, from the durable intent to its outcome.
 ///
 /// Identified by `(request_id, leg)`. Serialises to JSON with every decimal as text, and holds no
@@ -21,7 +24,8 @@ use crate::{Choice, ErrorCode, Failure, IdempotencyKey, RequestId, Signal, Trace
 pub struct Record {
     /// The request that brought the signal.
     pub request_id: RequestId,
-    /// Which of the signal's orders this is: 0, and 1 where a close needs two.
+    /// Which of the signal's orders this is: an entry is 0; a close is 0 for the long position and 1
+    /// for the short one, so that a repeated close means the same position by the same number.
     pub leg: u8,
     /// The idempotency key. Writing the record makes its reservation durable.
     pub key: IdempotencyKey,
@@ -43,13 +47,22 @@ pub struct Record {
     /// The exchange said that the client order id is in use.
     #[serde(default)]
     pub id_in_use: bool,
+    /// Whether the signal came through the queue, which may try again.
+    #[serde(default)]
+    pub queued: Queued,
+    /// The legs of all orders that the signal came to, as bits: 1 for leg 0, 2 for leg 1.
+    #[serde(default)]
+    pub legs: u8,
+    /// What became of the attempts before this one, oldest first; all ended without an order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
     /// The exchange's id of the order.
     pub order_id: Option<OrderId>,
     /// What the order came to, as far as it is known.
     pub execution: Option<Execution>,
     /// Why there is certainly no order.
     pub refusal: Option<Refusal>,
-    /// When the signal was received, by our clock.
+    /// When the signal was received, or taken from the queue again, by our clock.
     pub received_at: Timestamp,
     /// When this record last changed, by the exchange's clock.
     pub updated_at: Timestamp,
@@ -83,6 +96,9 @@ impl Record {
             attempts: 0,
             final_after: None,
             id_in_use: false,
+            queued: Queued::No,
+            legs: 1 << leg.min(7),
+            earlier: Vec::new(),
             order_id: None,
             execution: None,
             refusal: None,
@@ -98,10 +114,47 @@ impl Record {
         self.state == State::Acknowledged && self.execution.as_ref().is_some_and(filled)
     }
 
+    /// Follows an attempt of the same order that ended without one: remembers what it came to.
+    pub(crate) fn follow(&mut self, before: Self) {
+        self.earlier = before.earlier;
+        if let Some(refusal) = before.refusal {
+            let Intent { venue, .. } = before.intent;
+            if self.earlier.len() >= EARLIER_MAX {
+                self.earlier.remove(0);
+            }
+            self.earlier.push(Earlier { venue, at: before.updated_at, refusal });
+        }
+    }
+
     /// What identifies the record.
     pub fn id(&self) -> (RequestId, u8) {
         (self.request_id, self.leg)
     }
+}
+
+/// Whether a signal came through the queue (trade.md §9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Queued {
+    /// It did not, or the queue is done with it.
+    #[default]
+    No,
+    /// It did, and is tried again if there is no order: its key stays reserved.
+    Yes,
+    /// It was tried too often, and is a dead letter.
+    GivenUp,
+}
+
+/// An attempt that ended without an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// At which exchange.
+    #[serde(with = "crate::as_text")]
+    pub venue: Venue,
+    /// When it ended, by the exchange's clock.
+    pub at: Timestamp,
+    /// Why.
+    pub refusal: Refusal,
 }
 
 /// The exact order, written down before it is sent.

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::{ConfigSnapshot, ErrorCode, Failure};
 
 /// The exchange chosen for a signal, and why; recorded with the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// The exchange.
     #[serde(with = "crate::as_text")]

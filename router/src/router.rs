@@ -3,17 +3,14 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrayvec::ArrayVec;
 use hoox_connector::{Clock, Timestamp};
 use hoox_signer::Secret;
 
-use crate::drive::both;
-use crate::lifecycle::Event;
-use crate::plan::Plan;
+use crate::record::Queued;
 use crate::{
     Admission, Answer, CachedConfig, CallerId, ConfigSnapshot, ConfigStore, ErrorCode, Exchanges,
-    Failure, IdempotencyKey, ParseError, Passkey, RawSignal, Record, RefusedSignal, RequestId,
-    Reservation, Signal, SignalStore, Step, Trace,
+    Failure, NoQueue, ParseError, Passkey, Queue, QueueMode, RawSignal, RefusedSignal, RequestId,
+    Signal, SignalStore, Step, Trace,
 };
 
 /// Settings of a [`Router`] that do not change while it runs.
@@ -73,8 +70,9 @@ pub enum FlipGuard {
 ///
 /// Call [`recover`](Self::recover) before the first signal, and every few seconds after.
 #[derive(Debug)]
-pub struct Router<S, K, E, C> {
+pub struct Router<S, K, E, C, Q = NoQueue> {
     pub(crate) store: S,
+    pub(crate) queue: Q,
     pub(crate) config: CachedConfig<K>,
     pub(crate) exchanges: E,
     pub(crate) clock: C,
@@ -85,36 +83,51 @@ pub struct Router<S, K, E, C> {
 }
 
 /// A signal on its way.
-struct Incoming {
-    request_id: RequestId,
-    at: Timestamp,
-    trace: Trace,
+pub(crate) struct Incoming {
+    pub(crate) request_id: RequestId,
+    pub(crate) at: Timestamp,
+    pub(crate) trace: Trace,
 }
 
-impl<S, K, E, C> Router<S, K, E, C>
-where
-    S: SignalStore,
-    K: ConfigStore,
-    E: Exchanges,
-    C: Clock,
-{
-    /// A router with the default settings.
+impl<S, K: ConfigStore, E, C> Router<S, K, E, C> {
+    /// A router with the default settings and without a queue.
     pub fn new(store: S, config: K, exchanges: E, clock: C) -> Self {
         Self::with_settings(store, config, exchanges, clock, Settings::default())
     }
 
-    /// A router with settings of its own.
+    /// A router with settings of its own, without a queue.
     pub fn with_settings(store: S, config: K, exchanges: E, clock: C, settings: Settings) -> Self {
         let passkey =
             settings.passkeys.iter().find_map(|secret| Passkey::from_config(secret.expose()));
         let config = CachedConfig::new(config, settings.config_max_age);
         let active = Mutex::default();
-        Self { store, config, exchanges, clock, settings, passkey, active }
+        Self { store, queue: NoQueue, config, exchanges, clock, settings, passkey, active }
     }
 
+    /// The same with a queue, which `webhooks:queue_mode` then makes use of (gateway.md §9). Its
+    /// consumer hands every message to [`consume`](Self::consume).
+    pub fn with_queue<Q>(self, queue: Q) -> Router<S, K, E, C, Q> {
+        let Self { store, config, exchanges, clock, settings, passkey, active, .. } = self;
+        Router { store, queue, config, exchanges, clock, settings, passkey, active }
+    }
+}
+
+impl<S, K, E, C, Q> Router<S, K, E, C, Q>
+where
+    S: SignalStore,
+    K: ConfigStore,
+    E: Exchanges,
+    C: Clock,
+    Q: Queue,
+{
     /// The store.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> &Q {
+        &self.queue
     }
 
     /// The store configuration comes from.
@@ -141,13 +154,13 @@ where
     pub async fn handle(&self, body: &[u8], peer: Option<IpAddr>, request_id: RequestId) -> Answer {
         let mut incoming = self.incoming(request_id);
         match self.check(body, peer, &mut incoming).await {
-            Ok(signal) => self.carry_out(signal, incoming).await,
+            Ok((signal, mode)) => self.carry_out(&signal, incoming, mode).await,
             Err(failure) => incoming.fail(&failure),
         }
     }
 
-    /// Carries out a signal from inside: of the risk loop, the operator, a queue. Unlike a webhook's,
-    /// a closing signal passes an engaged kill switch (trade.md §12).
+    /// Carries out a signal from inside: of the risk loop or the operator. Unlike a webhook's,
+    /// a closing signal passes an engaged kill switch (trade.md §12), and none goes into the queue.
     pub async fn execute(&self, signal: Signal, request_id: RequestId) -> Answer {
         let incoming = self.incoming(request_id);
         if !signal.action.closes() && self.config().await.kill_switch {
@@ -155,7 +168,7 @@ where
             self.log(&incoming, Some(&signal), &failure).await;
             return incoming.fail(&failure);
         }
-        self.carry_out(signal, incoming).await
+        self.carry_out(&signal, incoming, QueueMode::DirectOnly).await
     }
 
     /// The checks before the idempotency lock; the first that fails decides the answer.
@@ -164,7 +177,7 @@ where
         body: &[u8],
         peer: Option<IpAddr>,
         incoming: &mut Incoming,
-    ) -> Result<Signal, Failure> {
+    ) -> Result<(Signal, QueueMode), Failure> {
         let raw = RawSignal::parse(body).map_err(|error| {
             let code = match error {
                 ParseError::TooLarge => ErrorCode::PayloadTooLarge,
@@ -199,7 +212,7 @@ where
         match raw.validate() {
             Ok(signal) => {
                 incoming.trace.mark(Step::Validated, self.clock.monotonic());
-                Ok(signal)
+                Ok((signal, if Q::PRESENT { config.queue_mode } else { QueueMode::DirectOnly }))
             }
             Err(violations) => {
                 let failure = Failure::violations(violations);
@@ -214,113 +227,29 @@ where
         passkey.verify(&raw.api_key()?)
     }
 
-    /// Lock, plan, intent, order, outcome.
-    async fn carry_out(&self, signal: Signal, mut incoming: Incoming) -> Answer {
-        let key = IdempotencyKey::of(&signal, incoming.at);
-        let ttl = self.settings.key_ttl;
-        let reserved = self.store.reserve(&key, incoming.request_id, incoming.at, ttl).await;
-        let failure = match reserved {
-            Ok(Reservation::Acquired) => None,
-            Ok(Reservation::Duplicate { request_id, .. }) => Some(Failure::new(
-                ErrorCode::Duplicate,
-                format!(
-                    "Signal is locked: already processed in the last 24 hours as {request_id}."
-                ),
-            )),
-            Err(_) => Some(store_unavailable()),
-        };
-        if let Some(failure) = failure {
-            self.log(&incoming, Some(&signal), &failure).await;
-            return incoming.fail(&failure);
-        }
-        incoming.trace.mark(Step::Reserved, self.clock.monotonic());
-
-        match self.plan_in_time(&signal, &key, &mut incoming).await {
-            Ok(plan) => self.place(plan, signal, key, incoming).await,
-            Err(failure) => {
-                // Nothing was ordered, so the sender may try again.
-                let _ = self.store.release(&key).await;
-                self.log(&incoming, Some(&signal), &failure).await;
-                incoming.fail(&failure)
-            }
-        }
-    }
-
-    async fn plan_in_time(
-        &self,
-        signal: &Signal,
-        key: &IdempotencyKey,
-        incoming: &mut Incoming,
-    ) -> Result<Plan<'_, E::Desk>, Failure> {
-        let config = self.config().await;
-        let plan = self.plan(signal, key, &config).await?;
-        incoming.trace.mark(Step::Priced, self.clock.monotonic());
-        // Once more, right before the intent: planning may have taken round trips.
-        if !signal.action.closes() && self.config().await.kill_switch {
-            return Err(halted());
-        }
-        Ok(plan)
-    }
-
-    async fn place(
-        &self,
-        plan: Plan<'_, E::Desk>,
-        signal: Signal,
-        key: IdempotencyKey,
-        incoming: Incoming,
-    ) -> Answer {
-        let Plan { desk, choice, intents } = plan;
-        let reserved_until = incoming.at.after(self.settings.key_ttl);
-        let mut records = ArrayVec::<Record, 2>::new();
-        for (leg, intent) in (0u8..).zip(intents) {
-            let id = (incoming.request_id, leg);
-            let reservation = (key.clone(), reserved_until);
-            let mut record =
-                Record::new(id, reservation, signal.clone(), choice, intent, incoming.at);
-            record.trace = incoming.trace;
-            records.push(record);
-        }
-        let _claims: ArrayVec<Option<Claim<'_>>, 2> =
-            records.iter().map(|record| self.claim(record.id())).collect();
-        let deadline = Some(self.clock.monotonic().saturating_add(self.settings.settle_within));
-        match records.as_mut_slice() {
-            [only] => self.drive(desk, only, Event::Begin, deadline).await,
-            [first, second] => {
-                let first = self.drive(desk, first, Event::Begin, deadline);
-                let second = self.drive(desk, second, Event::Begin, deadline);
-                both(first, second).await;
-            }
-            _ => {}
-        }
-        if records.iter().all(Record::frees_key) {
-            let _ = self.store.release(&key).await;
-        }
-        self.answer(&records, incoming)
-    }
-
-    fn answer(&self, records: &[Record], incoming: Incoming) -> Answer {
-        let failure = records.iter().find_map(failure_of);
-        let answer = match failure {
-            None => Answer::success(records),
-            Some(failure) => Some(Answer::failure(incoming.request_id, &failure)),
-        };
-        let mut answer = answer.unwrap_or_else(|| {
-            let failure = Failure::new(ErrorCode::Internal, "The order has no outcome.");
-            Answer::failure(incoming.request_id, &failure)
-        });
-        answer.trace = records.first().map_or(incoming.trace, |record| record.trace);
-        answer.without_fee =
-            records.iter().filter(|record| record.lacks_fee()).take(2).cloned().collect();
-        answer
-    }
-
-    fn incoming(&self, request_id: RequestId) -> Incoming {
+    pub(crate) fn incoming(&self, request_id: RequestId) -> Incoming {
         let trace = Trace::begin(self.clock.monotonic());
         Incoming { request_id, at: self.clock.now(), trace }
     }
 
-    async fn log(&self, incoming: &Incoming, signal: Option<&Signal>, failure: &Failure) {
+    pub(crate) async fn log(
+        &self,
+        incoming: &Incoming,
+        signal: Option<&Signal>,
+        failure: &Failure,
+    ) {
+        self.log_refusal(incoming, signal, failure, Queued::No).await;
+    }
+
+    pub(crate) async fn log_refusal(
+        &self,
+        incoming: &Incoming,
+        signal: Option<&Signal>,
+        failure: &Failure,
+        queued: Queued,
+    ) {
         let refusal = RefusedSignal {
+            queued,
             request_id: incoming.request_id,
             at: incoming.at,
             signal: signal.cloned(),
@@ -328,6 +257,11 @@ where
             message: failure.message.clone(),
         };
         self.store.log_refusal(&refusal).await;
+    }
+
+    /// Takes all records of a signal for this task; `None` while another task has one of them.
+    pub(crate) fn claim_signal(&self, request_id: RequestId) -> Option<[Claim<'_>; 2]> {
+        Some([self.claim((request_id, 0))?, self.claim((request_id, 1))?])
     }
 
     /// Takes a record for this task; `None` while another task has it.
@@ -339,7 +273,7 @@ where
 }
 
 impl Incoming {
-    fn fail(&self, failure: &Failure) -> Answer {
+    pub(crate) fn fail(&self, failure: &Failure) -> Answer {
         let mut answer = Answer::failure(self.request_id, failure);
         answer.trace = self.trace;
         answer
@@ -367,27 +301,4 @@ pub(crate) fn halted() -> Failure {
 pub(crate) fn store_unavailable() -> Failure {
     let message = "The idempotency store cannot be reached; nothing was ordered.";
     Failure::new(ErrorCode::IdempotencyUnavailable, message)
-}
-
-/// What the sender hears of an order that was not, or not surely, placed and filled.
-fn failure_of(record: &Record) -> Option<Failure> {
-    use crate::ExecutionStatus;
-    if let Some(refusal) = &record.refusal {
-        return Some(refusal.into());
-    }
-    match &record.execution {
-        Some(execution) if execution.status == ExecutionStatus::Ended => {
-            let message = "Exchange API Reject: the order ended without a fill.";
-            Some(Failure::new(ErrorCode::ExchangeRejected, message))
-        }
-        Some(_) => None,
-        None if record.order_id.is_some() => Some(Failure::new(
-            ErrorCode::ExchangeTimeout,
-            "The exchange has taken the order, but does not tell its fill yet. Do not send it again.",
-        )),
-        None => Some(Failure::new(
-            ErrorCode::ExchangeTimeout,
-            "The exchange does not tell what became of the order. It stays locked and is being reconciled.",
-        )),
-    }
 }

@@ -30,6 +30,9 @@ pub enum QuantityUnit {
     Base,
     /// Collateral in USDT: times leverage, over price.
     Usdt,
+    /// For an entry, hundredths of the available balance in the quote asset, as collateral: times
+    /// leverage, over price. For a partial close, hundredths of the open position.
+    Percent,
 }
 
 /// How an order trades.
@@ -76,6 +79,10 @@ pub struct Signal {
     /// The trigger price of a stop-loss attached to the order.
     #[serde(with = "crate::as_text::option", default)]
     pub stop_loss: Option<Decimal>,
+    /// Whether a closing action closes only `quantity` of the position instead of all of it; counted
+    /// in the base asset or in percent of the position (trade.md §2, Guidance).
+    #[serde(default)]
+    pub partial: bool,
     /// The sender's own name for this signal, trimmed, 1 to 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
@@ -101,6 +108,7 @@ impl Signal {
             price: None,
             take_profit: None,
             stop_loss: None,
+            partial: false,
             idempotency_key: None,
             timestamp: None,
             test: false,
@@ -130,12 +138,28 @@ impl Signal {
             check.violation(Field::Price, "Required for LIMIT orders.");
         }
         let quantity_unit = check
-            .optional(Field::QuantityUnit, "Must be base or usdt.", |text| match text {
+            .optional(Field::QuantityUnit, "Must be base, usdt or percent.", |text| match text {
                 "base" => Some(QuantityUnit::Base),
                 "usdt" => Some(QuantityUnit::Usdt),
+                "percent" => Some(QuantityUnit::Percent),
                 _ => None,
             })
             .unwrap_or_default();
+        if quantity_unit == QuantityUnit::Percent
+            && quantity.is_some_and(|percent| percent > Decimal::ONE_HUNDRED)
+        {
+            check.violation(Field::Quantity, "Must be at most 100 percent.");
+        }
+        let partial = check.boolean(Field::Partial);
+        if partial && !action.is_some_and(Action::closes) {
+            check.violation(Field::Partial, "Only for actions that close.");
+        }
+        if partial && raw.get(Field::Quantity).is_none() {
+            check.violation(Field::Quantity, POSITIVE);
+        }
+        if partial && quantity_unit == QuantityUnit::Usdt {
+            check.violation(Field::QuantityUnit, "Must be base or percent for a partial close.");
+        }
         let key_issue = "Must be 1 to 256 characters.";
         let idempotency_key = check.optional(Field::IdempotencyKey, key_issue, |text| {
             let key = text.trim();
@@ -160,6 +184,7 @@ impl Signal {
                     price,
                     take_profit,
                     stop_loss,
+                    partial,
                     idempotency_key,
                     timestamp,
                     test,

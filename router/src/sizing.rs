@@ -54,6 +54,23 @@ pub fn size_from_usdt(
     Ok(size.normalize())
 }
 
+/// So many hundredths of `whole`.
+///
+/// ```
+/// use hoox_router::percent_of;
+///
+/// assert_eq!(percent_of("0.3".parse()?, "50".parse()?)?.to_string(), "0.15");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`SizingError::Precision`].
+pub fn percent_of(whole: Decimal, percent: Decimal) -> Result<Decimal, SizingError> {
+    let hundredths = whole.checked_mul(percent).ok_or(SizingError::Precision)?;
+    let part = hundredths.checked_div(Decimal::ONE_HUNDRED).ok_or(SizingError::Precision)?;
+    Ok(part.normalize())
+}
+
 /// Refuses a quantity above the cap (data.md §3, `trade:max_position_size`).
 ///
 /// # Errors

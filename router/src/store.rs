@@ -1,10 +1,11 @@
 use core::time::Duration;
 
 use hoox_connector::{Decimal, PositionSide, Symbol, Timestamp, Venue};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::lifecycle::{Durability, State};
+use crate::record::Queued;
 use crate::{Admission, CallerId, ErrorCode, IdempotencyKey, Record, RequestId, Signal};
 
 /// Where reservations, intents and outcomes are kept: SQLite, a Durable Object, memory.
@@ -13,7 +14,8 @@ use crate::{Admission, CallerId, ErrorCode, IdempotencyKey, Record, RequestId, S
 /// passkey.
 pub trait SignalStore {
     /// Takes `key` for `ttl`, unless it is held: of any number of simultaneous calls with one key,
-    /// exactly one acquires it (gateway.md §8).
+    /// exactly one acquires it (gateway.md §8). The request that holds it acquires it again, for
+    /// `ttl` from now.
     ///
     /// The reservation itself need not survive a crash. It becomes durable with the first record
     /// that is written under it, in the same transaction: so one signal costs one sync, and a crash
@@ -49,6 +51,22 @@ pub trait SignalStore {
     /// [`StoreUnavailable`]; the key stays held.
     fn release(&self, key: &IdempotencyKey) -> impl Future<Output = Result<(), StoreUnavailable>>;
 
+    /// Makes the reservation of a key that `request_id` holds last until `until` and survive a crash,
+    /// soon: the signal waits in the queue. Changes nothing if another request holds the key. Does
+    /// nothing by default, for stores whose reservations are durable from the start.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]; the reservation may then end with this process.
+    fn commit(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreUnavailable>> {
+        let _ = (key, request_id, until);
+        async { Ok(()) }
+    }
+
     /// Every record whose state is not final, oldest first.
     ///
     /// # Errors
@@ -81,6 +99,13 @@ pub trait SignalStore {
     /// Notes a signal that came from an authenticated sender and was refused. Best effort: what goes
     /// wrong here changes no answer.
     fn log_refusal(&self, refusal: &RefusedSignal) -> impl Future<Output = ()>;
+
+    /// Notes something that happened to a request (data.md §2, `system_logs`). Best effort. Does
+    /// nothing by default.
+    fn log(&self, entry: &LogEntry) -> impl Future<Output = ()> {
+        let _ = entry;
+        async {}
+    }
 
     /// The open positions of a symbol according to our own ledger; empty where there is none. Asked
     /// only when the exchange does not answer for its own.
@@ -121,6 +146,15 @@ impl<S: SignalStore> SignalStore for std::sync::Arc<S> {
         S::release(self, key)
     }
 
+    fn commit(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreUnavailable>> {
+        S::commit(self, key, request_id, until)
+    }
+
     fn open_intents(&self) -> impl Future<Output = Result<Vec<Record>, StoreUnavailable>> {
         S::open_intents(self)
     }
@@ -145,6 +179,10 @@ impl<S: SignalStore> SignalStore for std::sync::Arc<S> {
 
     fn log_refusal(&self, refusal: &RefusedSignal) -> impl Future<Output = ()> {
         S::log_refusal(self, refusal)
+    }
+
+    fn log(&self, entry: &LogEntry) -> impl Future<Output = ()> {
+        S::log(self, entry)
     }
 
     fn holdings(
@@ -189,6 +227,48 @@ pub struct RefusedSignal {
     pub code: ErrorCode,
     /// In words.
     pub message: String,
+    /// Whether it waited in the queue, so that the ledger shows it too.
+    pub queued: Queued,
+}
+
+/// How much something matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum LogLevel {
+    /// As it should be.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Somebody must look.
+    Error,
+}
+
+impl LogLevel {
+    /// The level's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// Something that happened, for `system_logs` (data.md §2). Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// How much it matters.
+    pub level: LogLevel,
+    /// The part of the program: `gateway`, `queue-consumer`, …
+    pub service: &'static str,
+    /// What happened.
+    pub message: String,
+    /// The request it happened to.
+    pub request_id: Option<RequestId>,
+    /// More, as JSON; empty for nothing.
+    pub details: String,
 }
 
 /// An open position of our own ledger.

@@ -11,10 +11,12 @@ use hoox_connector::{
     Accepted, Asset, Capabilities, ClientOrderId, Clock, Decimal, Error, Fee, Fill, Instrument,
     LotRule, MarginMode, Market, NotSent, OperationKind, OperationSet, OrderId, OrderReport,
     OrderStatus, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused,
-    RejectReason, Rejection, Symbol, Timestamp, Unknown, UnknownCause, Venue,
+    RejectReason, Rejection, Symbol, Throttle, ThrottleKind, Timestamp, Unknown, UnknownCause,
+    Venue,
 };
 use hoox_router::{
-    Answer, Desks, Exchange, MemoryConfig, MemoryStore, RequestId, Router, Settings,
+    Answer, Desks, Exchange, MemoryConfig, MemoryQueue, MemoryStore, RequestId, Router, Settings,
+    Verdict,
 };
 
 pub(crate) const PASSKEY: &str = "correct horse battery staple";
@@ -34,6 +36,8 @@ pub(crate) enum Next {
     LoseRequest,
     /// Refuses it.
     Reject(RejectReason),
+    /// Wants fewer requests for a while.
+    Throttle(Duration),
     /// Cannot be reached.
     Unconnected,
     /// Takes it and ends it without a fill.
@@ -198,9 +202,14 @@ impl Exchange for FakeDesk {
         Ok(Some(dec("30000")))
     }
 
-    async fn positions(&self, _: Symbol) -> Result<Vec<Position>, Error> {
+    async fn positions(&self, _: Option<Symbol>) -> Result<Vec<Position>, Error> {
         self.note("positions")?;
         Ok(self.inner().positions.clone())
+    }
+
+    async fn available(&self, _: Option<Asset>) -> Result<Decimal, Error> {
+        self.note("balances")?;
+        Ok(dec("1000"))
     }
 
     async fn set_up(
@@ -276,6 +285,10 @@ impl Exchange for FakeDesk {
             Next::Reject(reason) => {
                 Err(Refused::Rejected(Rejection::new(reason, -2019, "no margin")))
             }
+            Next::Throttle(wait) => {
+                let throttle = Throttle::new(ThrottleKind::RequestRate);
+                Err(Refused::Throttled(Throttle { retry_after: Some(wait), ..throttle }))
+            }
             Next::Unconnected => Err(Refused::NotSent(NotSent::Connection("refused".into()))),
             Next::Expire => {
                 report.status = OrderStatus::Expired;
@@ -322,12 +335,15 @@ impl Exchange for FakeDesk {
     }
 }
 
+pub(crate) type FakeQueue = Arc<MemoryQueue<FakeClock>>;
 pub(crate) type FakeRouter =
-    Router<Arc<MemoryStore>, MemoryConfig, Arc<Desks<FakeDesk>>, FakeClock>;
+    Router<Arc<MemoryStore>, MemoryConfig, Arc<Desks<FakeDesk>>, FakeClock, FakeQueue>;
+
 pub(crate) struct World {
     pub(crate) clock: FakeClock,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) desks: Arc<Desks<FakeDesk>>,
+    pub(crate) queue: FakeQueue,
     pub(crate) router: FakeRouter,
 }
 
@@ -348,28 +364,58 @@ impl World {
             desks = desks.with(venue, test, desk);
         }
         let desks = Arc::new(desks);
-        let router = Self::start(&clock, &store, &desks);
-        Self { clock, store, desks, router }
+        let queue = Arc::new(MemoryQueue::new(clock.clone()));
+        let router = Self::start(&clock, &store, &desks, &queue);
+        Self { clock, store, desks, queue, router }
     }
 
     fn start(
         clock: &FakeClock,
         store: &Arc<MemoryStore>,
         desks: &Arc<Desks<FakeDesk>>,
+        queue: &FakeQueue,
     ) -> FakeRouter {
         let config = MemoryConfig::from_iter([
             ("webhooks:api_key", PASSKEY),
             ("webhook:rate_limit_per_minute", "0"),
+            ("webhooks:queue_mode", "direct_only"),
         ]);
         let mut settings = Settings::default();
         // Every request sees what the test has just set.
         settings.config_max_age = Duration::ZERO;
         Router::with_settings(Arc::clone(store), config, Arc::clone(desks), clock.clone(), settings)
+            .with_queue(Arc::clone(queue))
     }
 
     /// A new process over the same store.
     pub(crate) fn restart(&mut self) {
-        self.router = Self::start(&self.clock, &self.store, &self.desks);
+        self.router = Self::start(&self.clock, &self.store, &self.desks, &self.queue);
+        self.queue.return_taken();
+    }
+
+    /// A world whose signals go into the queue as `mode` says.
+    pub(crate) fn queueing(mode: &str) -> Self {
+        let world = Self::new();
+        world.set("webhooks:queue_mode", mode);
+        world
+    }
+
+    /// Carries out what is due in the queue, once.
+    pub(crate) async fn consume(&self) -> Vec<Verdict> {
+        let mut verdicts = Vec::new();
+        for delivery in self.queue.take(hoox_router::CONSUMER_BATCH) {
+            let verdict = self.router.consume(delivery.body.as_bytes(), delivery.attempts).await;
+            self.queue.settle(delivery.id, verdict.clone());
+            verdicts.push(verdict);
+        }
+        verdicts
+    }
+
+    /// Lets time pass until the next message is due.
+    pub(crate) fn wait_for_queue(&self) -> Duration {
+        let wait = self.queue.next_due().unwrap().since(self.clock.now());
+        self.clock.advance(wait);
+        wait
     }
 
     pub(crate) fn desk(&self) -> &FakeDesk {

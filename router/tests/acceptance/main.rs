@@ -5,4 +5,6 @@ mod fake;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod queue;
+#[cfg(test)]
 mod trade;

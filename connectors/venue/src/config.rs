@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
 use crate::engine::Market;
+use crate::fault::{Fault, FaultPlan};
+use crate::latency::Latency;
+use crate::replay::Replay;
 
 /// Everything that distinguishes one simulated exchange from another. Two exchanges with the same
 /// configuration that get the same requests at the same times answer alike, byte for byte.
@@ -42,6 +46,15 @@ pub struct Config {
     pub funding_rate: Decimal,
     /// Closed orders, trades and conditional orders remembered, each; at least 1,000.
     pub history_limit: usize,
+    /// Faults drawn by chance; none by default.
+    pub faults: Option<FaultPlan>,
+    /// Faults that wait for their requests and events from the start. Clock skew and maintenance,
+    /// which take effect when queued, begin at once.
+    pub script: Vec<Fault>,
+    /// How long every answer takes on the wire; no time by default.
+    pub latency: Latency,
+    /// How WebSocket connections are kept alive and bounded.
+    pub sockets: SocketLimits,
     /// What only the Bybit front has. Seed, accounts, opening balances and prices are shared with
     /// the other venues; `keys`, `fees` and `limits` above are Binance's.
     pub bybit: BybitConfig,
@@ -80,6 +93,10 @@ impl Default for Config {
             prices: PriceModel::Walk,
             funding_rate: Decimal::ZERO,
             history_limit: 1_000_000,
+            faults: None,
+            script: Vec::new(),
+            latency: Latency::default(),
+            sockets: SocketLimits::default(),
             bybit: BybitConfig::default(),
             mexc: MexcConfig::default(),
         }
@@ -240,12 +257,31 @@ impl Default for MexcLimits {
 }
 
 /// Whether prices move by themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PriceModel {
     /// A seeded walk in ticks, one step per 100 ms.
     Walk,
     /// Every price stays at its start until it is set through the control functions.
     Still,
+    /// Recorded prices, looked up once per 100 ms; what the recording does not name walks.
+    Replay(Arc<Replay>),
+}
+
+/// Limits on WebSocket connections that hold on all venues. What the venues publish themselves is
+/// in their fronts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketLimits {
+    /// Open connections per venue; further ones are refused with HTTP 503.
+    pub connections: usize,
+    /// Whether the venues' limits on incoming messages and connection attempts are enforced; off
+    /// for load tests.
+    pub enforce_rates: bool,
+}
+
+impl Default for SocketLimits {
+    fn default() -> Self {
+        Self { connections: 4_096, enforce_rates: true }
+    }
 }
 
 /// Commission rates as fractions: 0.001 is 0.1 %.

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::engine::{
-    Engine, Market, OrderKind, PositionSide, Side, Status, TimeInForce, TradingStatus,
+    Engine, Market, OrderKind, PositionSide, Rules, Side, Status, TimeInForce, TradingStatus,
 };
-use crate::exchange::Exchange;
-use crate::fault::Fault;
+use crate::exchange::{Exchange, SessionFault};
+use crate::fault::{Fault, FaultPlan};
 use crate::http::{HttpRequest, HttpResponse, MAX_BODY};
 use crate::venue::Venue;
 
@@ -142,6 +142,14 @@ pub struct Counters {
     pub filter_failures: u64,
     /// Faults injected.
     pub faults_injected: u64,
+    /// WebSocket connections open now.
+    pub sessions: u64,
+    /// Messages received on WebSocket connections, pings and pongs apart.
+    pub messages: u64,
+    /// WebSocket connections cut because the client did not read.
+    pub slow_sessions: u64,
+    /// WebSocket connections closed or refused because the client sent or opened too many.
+    pub message_limited: u64,
     /// Every error reply by its number.
     pub errors: BTreeMap<i32, u64>,
 }
@@ -209,6 +217,7 @@ pub(crate) fn counters(
         filter_failures: sum(codes.filter_failures),
         faults_injected,
         errors: errors.clone(),
+        ..Counters::default()
     }
 }
 
@@ -262,6 +271,37 @@ pub(crate) fn handle(
             }
             Err(e) => refuse(&e.to_string()),
         },
+        ("POST", "/rules") => match serde_json::from_slice::<SetRules>(request.body) {
+            Ok(set) => {
+                let SetRules { venue, market, symbol, rules } = set;
+                let set = exchange.set_rules_on(venue, now_ms, market, &symbol, &rules);
+                done(set, "unknown symbol, or a rule that is not above zero")
+            }
+            Err(e) => refuse(&e.to_string()),
+        },
+        ("POST", "/faults") => match serde_json::from_slice::<FaultPlan>(request.body) {
+            Ok(plan) => done(exchange.set_fault_plan(Some(&plan)), "a plan that cannot be drawn"),
+            Err(e) => refuse(&e.to_string()),
+        },
+        ("POST", "/latency") => match serde_json::from_slice::<SetLatency>(request.body) {
+            Ok(set) => match set.latency.parse() {
+                Ok(latency) => {
+                    exchange.set_latency(latency);
+                    done(true, "")
+                }
+                Err(e) => refuse(&e.to_string()),
+            },
+            Err(e) => refuse(&e.to_string()),
+        },
+        ("POST", "/sessions") => match serde_json::from_slice::<HitSessions>(request.body) {
+            Ok(hit) => {
+                let HitSessions { venue, matches, fault, ms } = hit;
+                let hit = exchange.hit_sessions(now_ms, venue, matches.as_deref(), fault, ms);
+                let body = serde_json::json!({"ok": true, "sessions": hit}).to_string();
+                HttpResponse::json(200, body.into_bytes())
+            }
+            Err(e) => refuse(&e.to_string()),
+        },
         ("POST", "/fault") => match serde_json::from_slice::<Fault>(request.body) {
             Ok(fault) => done(exchange.queue_fault(fault), "too many faults are waiting"),
             Err(e) => refuse(&e.to_string()),
@@ -292,6 +332,31 @@ struct SetStatus {
     market: Market,
     symbol: String,
     status: TradingStatus,
+}
+
+#[derive(Deserialize)]
+struct SetRules {
+    #[serde(default)]
+    venue: Venue,
+    market: Market,
+    symbol: String,
+    rules: Rules,
+}
+
+#[derive(Deserialize)]
+struct SetLatency {
+    latency: String,
+}
+
+#[derive(Deserialize)]
+struct HitSessions {
+    #[serde(default)]
+    venue: Venue,
+    #[serde(default)]
+    matches: Option<String>,
+    fault: SessionFault,
+    #[serde(default)]
+    ms: u64,
 }
 
 fn set_price(exchange: &mut Exchange, now_ms: u64, set: &SetPrice<'_>) -> HttpResponse {

@@ -3,20 +3,28 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 use rust_decimal::Decimal;
 
 use crate::binance::Binance;
 use crate::bybit::Bybit;
 use crate::config::Config;
 use crate::control::{self, Counters, State};
-use crate::engine::{Engine, MAX_TIME_MS, Market, TradingStatus};
-use crate::fault::{Fault, FaultKind, Faults};
+use crate::engine::{Engine, MAX_TIME_MS, Market, Rules, TradingStatus};
+use crate::fault::{Fault, FaultKind, FaultPlan, Faults};
 use crate::http::{Handled, HttpRequest, HttpResponse};
+use crate::latency::Latency;
 use crate::mexc::Mexc;
 use crate::venue::Venue;
+use crate::ws::{Front, SessionId, Sessions};
+pub use sockets::SessionFault;
 
 /// Path prefix of the control functions.
 pub const CONTROL_PREFIX: &str = "/control";
+
+/// Stream of the seed's generator that latencies are drawn from.
+const LATENCY_STREAM: u64 = 9;
 
 /// A simulated exchange. It owns no socket, starts no task and reads no clock: hand it requests
 /// and the time, and it hands back replies.
@@ -49,15 +57,24 @@ pub struct Exchange {
     mexc: Books<Mexc>,
     faults: Faults,
     skew_ms: i64,
+    latency: Latency,
+    latency_rng: ChaCha8Rng,
+    max_sessions: usize,
+    last_session: u64,
+    /// Which venue each open session belongs to.
+    sockets: BTreeMap<SessionId, Venue>,
 }
 
-/// One venue: its engine, its front, and what it has been asked.
+/// One venue: its engine, its front, its open sessions, and what it has been asked.
 #[derive(Debug)]
-struct Books<F> {
+struct Books<F: Front> {
     engine: Engine,
     front: F,
+    sessions: Sessions<F::Session>,
     requests: u64,
     faults_injected: u64,
+    /// Down for maintenance until then.
+    down_until_ms: u64,
 }
 
 /// Runs a block on the books of a venue, whatever their front.
@@ -80,17 +97,30 @@ macro_rules! on {
     };
 }
 
+mod sockets;
+
 impl Exchange {
     /// A new exchange, flat and with nothing on its books.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self {
+        let mut latency_rng = ChaCha8Rng::seed_from_u64(config.seed);
+        latency_rng.set_stream(LATENCY_STREAM);
+        let mut exchange = Self {
             binance: Books::new((Engine::new(&config), Binance::new(&config))),
             bybit: Books::new(Bybit::new(&config)),
             mexc: Books::new(Mexc::new(&config)),
-            faults: Faults::default(),
+            faults: Faults::new(&config.script, config.faults.as_ref()),
             skew_ms: 0,
+            latency: config.latency,
+            latency_rng,
+            max_sessions: config.sockets.connections,
+            last_session: 0,
+            sockets: BTreeMap::new(),
+        };
+        for fault in config.script.iter().filter(|f| f.kind.is_immediate()) {
+            exchange.begin(0, fault);
         }
+        exchange
     }
 
     /// Answers one request at a time, applying the first queued fault that matches it.
@@ -98,12 +128,23 @@ impl Exchange {
         let Some((venue, path)) = Venue::of(request.path) else {
             return Handled::Reply(self.elsewhere(now_ms, request));
         };
-        match self.faults.take(request, path) {
+        if let Some(refusal) = self.down(now_ms, venue) {
+            return Handled::Reply(refusal);
+        }
+        let fault =
+            self.faults.take_request(request.method, venue.prefix(), format_args!("{path}"));
+        let handled = match fault {
             None => Handled::Reply(self.execute(now_ms, venue, path, request)),
             Some(fault) => {
                 on!(self, venue, |books| books.faults_injected += 1);
                 self.fail(now_ms, (venue, path), request, &fault)
             }
+        };
+        match (handled, self.draw_latency()) {
+            (handled, 0) => handled,
+            (Handled::Reply(reply), ms) => Handled::ReplyAfter(ms, reply),
+            (Handled::ReplyAfter(late, reply), ms) => Handled::ReplyAfter(late + ms, reply),
+            (handled, _) => handled,
         }
     }
 
@@ -115,20 +156,40 @@ impl Exchange {
         }
     }
 
-    /// Queues a fault; a clock skew takes effect at once, on all venues. False when ten thousand
+    /// Queues a fault. Those that hit no request or event take effect at once: a clock skew on all
+    /// venues, maintenance on those it matches, from the time last seen. False when ten thousand
     /// are waiting.
     pub fn queue_fault(&mut self, fault: Fault) -> bool {
-        if fault.kind == FaultKind::ClockSkew {
-            self.skew_ms = fault.ms;
+        if fault.kind.is_immediate() {
+            let now_ms = Venue::ALL.iter().map(|v| self.engine(*v).now_ms()).max();
+            self.begin(now_ms.unwrap_or(0), &fault);
             return true;
         }
         self.faults.push(fault)
     }
 
-    /// Forgets all queued faults and sets the clock right.
+    /// Replaces the faults drawn by chance; `None` ends them. False for a plan whose rates add up
+    /// to more than 100 % or that names a fault which cannot be drawn.
+    pub fn set_fault_plan(&mut self, plan: Option<&FaultPlan>) -> bool {
+        let good = plan.is_none_or(|plan| plan.check().is_ok());
+        if good {
+            self.faults.roll(plan);
+        }
+        good
+    }
+
+    /// Forgets all faults, queued or drawn by chance, ends maintenance and sets the clock right.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
         self.skew_ms = 0;
+        for venue in Venue::ALL {
+            on!(self, *venue, |books| books.down_until_ms = 0);
+        }
+    }
+
+    /// Sets how long answers take on the wire.
+    pub fn set_latency(&mut self, latency: Latency) {
+        self.latency = latency;
     }
 
     /// [`Exchange::set_price_on`] Binance.
@@ -156,7 +217,9 @@ impl Exchange {
         let engine = self.engine(venue);
         engine.advance(now_ms);
         let found = engine.find(market, symbol);
-        found.is_some_and(|instrument| engine.pin_price(instrument, price))
+        let pinned = found.is_some_and(|instrument| engine.pin_price(instrument, price));
+        self.settle(venue, now_ms);
+        pinned
     }
 
     /// [`Exchange::price_on`] Binance.
@@ -201,6 +264,24 @@ impl Exchange {
         }
     }
 
+    /// Changes rules of an instrument of a venue under its clients. False for an unknown symbol or
+    /// a value that is not above zero.
+    pub fn set_rules_on(
+        &mut self,
+        venue: Venue,
+        now_ms: u64,
+        market: Market,
+        symbol: &str,
+        rules: &Rules,
+    ) -> bool {
+        let engine = self.engine(venue);
+        engine.advance(now_ms);
+        let found = engine.find(market, symbol);
+        let set = found.is_some_and(|instrument| engine.set_rules(instrument, rules));
+        self.settle(venue, now_ms);
+        set
+    }
+
     /// [`Exchange::state_of`] Binance.
     pub fn state(&mut self, now_ms: u64, max_orders: usize) -> State {
         self.state_of(Venue::Binance, now_ms, max_orders)
@@ -210,6 +291,7 @@ impl Exchange {
     /// account, positions, balances and counters.
     pub fn state_of(&mut self, venue: Venue, now_ms: u64, max_orders: usize) -> State {
         self.engine(venue).advance(now_ms);
+        self.settle(venue, now_ms);
         let counters = self.counters_of(venue);
         let waiting = self.faults.waiting();
         on!(self, venue, |books| control::state(&books.engine, counters, waiting, max_orders))
@@ -266,11 +348,49 @@ impl Exchange {
         request: &HttpRequest<'_>,
     ) -> HttpResponse {
         let server_ms = self.server_ms(now_ms);
-        on!(self, venue, |books| {
+        let reply = on!(self, venue, |books| {
             books.requests += 1;
             books.engine.advance(now_ms);
             books.front.handle(&mut books.engine, path, request, server_ms)
+        });
+        self.settle(venue, now_ms);
+        reply
+    }
+
+    /// The refusal of a venue that is down for maintenance.
+    fn down(&mut self, now_ms: u64, venue: Venue) -> Option<HttpResponse> {
+        let server_ms = self.server_ms(now_ms);
+        let fault = Fault::new(FaultKind::Http503Unavailable);
+        on!(self, venue, |books| {
+            (books.down_until_ms > now_ms).then(|| books.front.injected(&fault, server_ms))
         })
+    }
+
+    /// Starts a fault that hits no request.
+    fn begin(&mut self, now_ms: u64, fault: &Fault) {
+        if fault.kind == FaultKind::ClockSkew {
+            self.skew_ms = fault.ms;
+            return;
+        }
+        let until_ms = now_ms.saturating_add(fault.ms_or(u64::MAX));
+        for venue in Venue::ALL {
+            let hit = fault.matches.as_deref().is_none_or(|text| venue.prefix().contains(text));
+            if hit {
+                on!(self, *venue, |books| {
+                    books.down_until_ms = until_ms;
+                    books.faults_injected += 1;
+                    books.sessions.reset(now_ms, None);
+                });
+            }
+        }
+    }
+
+    fn draw_latency(&mut self) -> u64 {
+        if self.latency == Latency::default() {
+            0
+        } else {
+            self.latency.draw(&mut self.latency_rng)
+        }
     }
 
     fn fail(
@@ -323,13 +443,26 @@ impl Exchange {
     }
 }
 
-impl<F> Books<F> {
+impl<F: Front> Books<F> {
     fn new((engine, front): (Engine, F)) -> Self {
-        Self { engine, front, requests: 0, faults_injected: 0 }
+        Self {
+            engine,
+            front,
+            sessions: Sessions::default(),
+            requests: 0,
+            faults_injected: 0,
+            down_until_ms: 0,
+        }
     }
 
     fn counters(&self, codes: &control::Codes, errors: &BTreeMap<i32, u64>) -> Counters {
-        control::counters(&self.engine, codes, errors, self.requests, self.faults_injected)
+        let injected = self.faults_injected + self.sessions.faults_injected;
+        Counters {
+            sessions: u64::try_from(self.sessions.len()).unwrap_or(u64::MAX),
+            messages: self.sessions.messages,
+            slow_sessions: self.sessions.slow,
+            ..control::counters(&self.engine, codes, errors, self.requests, injected)
+        }
     }
 }
 

@@ -1,26 +1,36 @@
-//! Faults on demand: lost replies, dead connections, venue errors.
+//! Faults on demand: lost replies, dead connections, venue errors, streams that stutter.
+
+mod plan;
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::http::HttpRequest;
+use plan::Dice;
+pub use plan::{BadFaultPlan, FaultPlan};
 
 /// Most faults waiting at a time.
 const MAX_QUEUED: usize = 10_000;
 
 /// What goes wrong, in Binance's words; Bybit answers with its counterpart: `Http503Unknown` is
 /// 10016, `Http504Timeout` 10000, `Http500Unexpected` 170007, `Http503Throttled` HTTP 429,
-/// `Http429` 10006 with the limit headers, `Http418` and `Http403` HTTP 403. MEXC sends the HTTP status itself. "Executed" means that the request took effect as if nothing had happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// `Http429` 10006 with the limit headers, `Http418` and `Http403` HTTP 403. MEXC sends the HTTP
+/// status itself. "Executed" means that the request took effect as if nothing had happened.
+///
+/// Requests are those over HTTP, messages on WebSocket connections, and the opening of such
+/// connections. A lost reply closes an HTTP connection, and leaves a WebSocket open without an
+/// answer; `ResetAfter` closes both. The kinds that begin with `Stream` hit what the venue sends
+/// on its own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// Executed, then the connection is closed without a reply.
+    /// Executed, but no reply comes.
     ReplyLost,
     /// The connection is closed; nothing was executed.
     ResetBefore,
-    /// The same as `ReplyLost`.
+    /// Executed, then the connection is closed without a reply.
     ResetAfter,
     /// Executed at once; the reply takes [`Fault::ms`] milliseconds.
     Delay,
@@ -61,6 +71,49 @@ pub enum FaultKind {
     /// From now on the venue's clock is [`Fault::ms`] milliseconds ahead (behind, if negative).
     /// Takes effect when queued and lasts until set again; `count` and `matches` are ignored.
     ClockSkew,
+    /// From now on the venue is down for [`Fault::ms`] milliseconds, or until faults are cleared:
+    /// connections are cut, requests and new connections refused. Takes effect when queued, on the
+    /// venues whose prefix is in [`Fault::matches`] or on all; `count` is ignored.
+    Maintenance,
+    /// A stream event is sent twice.
+    StreamDuplicate,
+    /// A stream event is sent after the one that follows it on its connection.
+    StreamReorder,
+    /// A stream event is not sent.
+    StreamDrop,
+    /// Instead of sending the event the connection falls silent for [`Fault::ms`] milliseconds, or
+    /// for good: it stays open, but neither speaks nor listens, and does not ping.
+    StreamSilent,
+    /// Instead of sending the event the connection is cut.
+    StreamReset,
+}
+
+impl FaultKind {
+    /// Whether it hits what the venue sends on its own account, and not requests.
+    #[must_use]
+    pub fn is_stream(self) -> bool {
+        matches!(
+            self,
+            Self::StreamDuplicate
+                | Self::StreamReorder
+                | Self::StreamDrop
+                | Self::StreamSilent
+                | Self::StreamReset
+        )
+    }
+
+    /// Whether it takes effect when queued, and not with a request or an event.
+    #[must_use]
+    pub fn is_immediate(self) -> bool {
+        matches!(self, Self::ClockSkew | Self::Maintenance)
+    }
+}
+
+impl fmt::Display for FaultKind {
+    /// The name it has in JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// A fault waiting for its request.
@@ -69,9 +122,11 @@ pub enum FaultKind {
 pub struct Fault {
     /// What goes wrong.
     pub kind: FaultKind,
-    /// Only requests whose `METHOD path` contains this text, for example `POST /fapi/v1/order`.
-    /// `None` matches all. The path may have the venue's prefix (`POST /bybit/v5/order/create`) or
-    /// not; without it, Binance's and another venue's equal paths both match.
+    /// Only requests whose line contains this text. Lines are `POST /fapi/v1/order` over HTTP,
+    /// `WS /ws-api/v3 order.place` for a message on a WebSocket, `CONNECT /ws/btcusdt@trade` for
+    /// its opening, and `EVENT /ws/btcusdt@trade trade` for a stream event. `None` matches all.
+    /// The path may have the venue's prefix (`POST /bybit/v5/order/create`) or not; without it,
+    /// Binance's and another venue's equal paths both match.
     #[serde(default)]
     pub matches: Option<String>,
     /// How many matching requests it hits.
@@ -132,13 +187,20 @@ fn once() -> u32 {
     1
 }
 
-/// Faults in the order in which they were queued.
+/// Faults in the order in which they were queued, and those drawn by chance.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     queue: VecDeque<Fault>,
+    dice: Option<Dice>,
 }
 
 impl Faults {
+    /// The faults of a configuration.
+    pub(crate) fn new(script: &[Fault], plan: Option<&FaultPlan>) -> Self {
+        let waiting = script.iter().filter(|f| f.count > 0 && !f.kind.is_immediate());
+        Self { queue: waiting.take(MAX_QUEUED).cloned().collect(), dice: plan.map(Dice::new) }
+    }
+
     /// False when too many are waiting already.
     pub(crate) fn push(&mut self, fault: Fault) -> bool {
         if self.queue.len() >= MAX_QUEUED {
@@ -150,25 +212,61 @@ impl Faults {
         true
     }
 
+    /// Replaces the faults drawn by chance.
+    pub(crate) fn roll(&mut self, plan: Option<&FaultPlan>) {
+        self.dice = plan.map(Dice::new);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.queue.clear();
+        self.dice = None;
     }
 
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Fault> {
         self.queue.iter()
     }
 
-    /// The first fault that matches the request, one of its hits used up.
-    pub(crate) fn take(&mut self, request: &HttpRequest<'_>, path: &str) -> Option<Fault> {
-        if self.queue.is_empty() {
+    /// Whether a request can be hit at all.
+    pub(crate) fn idle(&self) -> bool {
+        self.queue.is_empty() && self.dice.is_none()
+    }
+
+    /// The fault that hits a request: the first waiting one that matches, one of its hits used
+    /// up, or one drawn. `prefix` is the venue's.
+    pub(crate) fn take_request(
+        &mut self,
+        verb: &str,
+        prefix: &str,
+        rest: fmt::Arguments<'_>,
+    ) -> Option<Fault> {
+        self.take(false, verb, prefix, rest)
+    }
+
+    /// The fault that hits a stream event.
+    pub(crate) fn take_event(&mut self, prefix: &str, path: &str, name: &str) -> Option<Fault> {
+        self.take(true, "EVENT", prefix, format_args!("{path} {name}"))
+    }
+
+    fn take(
+        &mut self,
+        stream: bool,
+        verb: &str,
+        prefix: &str,
+        rest: fmt::Arguments<'_>,
+    ) -> Option<Fault> {
+        if self.idle() {
             return None;
         }
-        let line = format!("{} {path}", request.method);
-        let full = format!("{} {}", request.method, request.path);
-        let index = self.queue.iter().position(|f| {
-            let hit = |text: &str| line.contains(text) || full.contains(text);
-            f.matches.as_deref().is_none_or(hit)
-        })?;
+        let line = format!("{verb} {rest}");
+        let full = format!("{verb} {prefix}{rest}");
+        let hit = |text: &str| line.contains(text) || full.contains(text);
+        let index = self
+            .queue
+            .iter()
+            .position(|f| f.kind.is_stream() == stream && f.matches.as_deref().is_none_or(hit));
+        let Some(index) = index else {
+            return self.dice.as_mut().and_then(|dice| dice.throw(stream, &full));
+        };
         let fault = self.queue.get_mut(index)?;
         fault.count -= 1;
         let hit = fault.clone();

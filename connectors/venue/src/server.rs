@@ -1,9 +1,11 @@
-//! The exchange behind a socket: HTTP/1.1 over TCP, wall clock, one lock.
+//! The exchange behind a socket: HTTP/1.1 and WebSocket over TCP, wall clock, one lock.
 //!
 //! The server is a pump. It reads a request, holds the lock for as long as
 //! [`Exchange::handle`] takes, and writes the reply. It sits on hyper directly rather than on a
 //! web framework because a fault must be able to close a connection without any reply, which a
 //! framework's infallible handlers cannot do.
+
+mod socket;
 
 use std::fmt;
 use std::io;
@@ -27,6 +29,7 @@ use crate::config::Config;
 use crate::exchange::Exchange;
 use crate::http::{Handled, HttpRequest, HttpResponse, MAX_BODY};
 use crate::venue::Venue;
+use socket::{Sockets, Upgrading};
 
 /// Open connections at a time; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -53,9 +56,10 @@ impl Server {
         let addr = listener.local_addr()?;
         let exchange = Arc::new(Mutex::new(Exchange::new(config)));
         let (stop, stopped) = watch::channel(());
-        let task = tokio::spawn(accept(listener, Arc::clone(&exchange), stopped));
+        let sockets = Arc::new(Sockets::new(Arc::clone(&exchange)));
+        let task = tokio::spawn(accept(listener, Arc::clone(&sockets), stopped));
         tracing::info!(%addr, "simulated exchange is listening");
-        Ok(Running { addr, exchange, stop: Some(stop), task })
+        Ok(Running { addr, exchange, sockets, stop: Some(stop), task })
     }
 }
 
@@ -64,6 +68,7 @@ impl Server {
 pub struct Running {
     addr: SocketAddr,
     exchange: Arc<Mutex<Exchange>>,
+    sockets: Arc<Sockets>,
     stop: Option<watch::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -111,7 +116,9 @@ impl Running {
 
     /// Runs `f` on the exchange itself, with the lock held: keep it short.
     pub fn with<R>(&self, f: impl FnOnce(&mut Exchange) -> R) -> R {
-        f(&mut lock(&self.exchange))
+        let out = f(&mut lock(&self.exchange));
+        self.sockets.wake();
+        out
     }
 
     /// Stops accepting, closes all connections and waits until both have happened.
@@ -127,7 +134,7 @@ impl Running {
 pub struct Endpoint {
     /// Base URL of all REST paths, spot and linear, without a trailing slash.
     pub rest: String,
-    /// Base URL of all WebSocket paths. Answers 501 as long as WebSockets are not simulated.
+    /// Base URL of all WebSocket paths, without a trailing slash.
     pub ws: String,
     /// An API key with all permissions.
     pub api_key: String,
@@ -149,12 +156,9 @@ impl fmt::Debug for Endpoint {
 #[error("connection dropped by a fault")]
 struct Dropped;
 
-async fn accept(
-    listener: TcpListener,
-    exchange: Arc<Mutex<Exchange>>,
-    mut stopped: watch::Receiver<()>,
-) {
+async fn accept(listener: TcpListener, sockets: Arc<Sockets>, mut stopped: watch::Receiver<()>) {
     let mut connections = JoinSet::new();
+    connections.spawn(Arc::clone(&sockets).tick());
     loop {
         let room = connections.len() < MAX_CONNECTIONS;
         tokio::select! {
@@ -163,7 +167,7 @@ async fn accept(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if room => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(serve(stream, peer.ip(), Arc::clone(&exchange)));
+                    connections.spawn(serve(stream, peer.ip(), Arc::clone(&sockets)));
                 }
                 Err(error) => {
                     // Out of file descriptors, for example: wait for some to come back.
@@ -176,29 +180,37 @@ async fn accept(
     connections.shutdown().await;
 }
 
-async fn serve(stream: TcpStream, peer: IpAddr, exchange: Arc<Mutex<Exchange>>) {
+async fn serve(stream: TcpStream, peer: IpAddr, sockets: Arc<Sockets>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let service = service_fn(|request| answer(request, peer, &exchange));
+    let upgrading = Mutex::new(None);
+    let service = service_fn(|request| answer(request, peer, &sockets, &upgrading));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     if let Err(error) = connection.await {
         tracing::debug!(%error, "connection ended");
+    }
+    let upgrading = upgrading.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(upgrading) = upgrading {
+        sockets.run(upgrading).await;
     }
 }
 
 async fn answer(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     peer: IpAddr,
-    exchange: &Mutex<Exchange>,
+    sockets: &Sockets,
+    upgrading: &Mutex<Option<Upgrading>>,
 ) -> Result<Response<Full<Bytes>>, Dropped> {
+    let upgrade = request
+        .headers()
+        .contains_key(hyper::header::UPGRADE)
+        .then(|| hyper::upgrade::on(&mut request));
     let (head, body) = request.into_parts();
-    if head.headers.contains_key(hyper::header::UPGRADE) {
-        return Ok(write(HttpResponse::html(501, "Not Implemented")));
-    }
     let body = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => return Ok(write(HttpResponse::html(413, "Payload Too Large"))),
@@ -216,7 +228,22 @@ async fn answer(
         body: &body,
         peer,
     };
-    let handled = lock(exchange).handle(now_ms(), &request);
+    if let Some(upgrade) = upgrade {
+        let accept = match socket::accept_key(&request) {
+            Ok(accept) => accept,
+            Err(refusal) => return Ok(write(refusal)),
+        };
+        let session = match sockets.connect(&request).await {
+            Ok(session) => session,
+            Err(Some(refusal)) => return Ok(write(refusal)),
+            Err(None) => return Err(Dropped),
+        };
+        *upgrading.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Upgrading { session, upgrade });
+        return Ok(socket::switch(&accept));
+    }
+    let handled = lock(&sockets.exchange).handle(now_ms(), &request);
+    sockets.wake();
     match handled {
         Handled::Reply(reply) => Ok(write(reply)),
         Handled::ReplyAfter(ms, reply) => {
@@ -225,7 +252,8 @@ async fn answer(
         }
         Handled::HandleAfter(ms) => {
             pause(ms).await;
-            let reply = lock(exchange).handle_late(now_ms(), &request);
+            let reply = lock(&sockets.exchange).handle_late(now_ms(), &request);
+            sockets.wake();
             Ok(write(reply))
         }
         Handled::Drop => Err(Dropped),

@@ -98,7 +98,7 @@ async fn delays_delay_and_late_requests_arrive_late() {
 }
 
 #[tokio::test]
-async fn oversized_bodies_and_upgrades_are_refused() {
+async fn oversized_bodies_and_broken_handshakes_are_refused() {
     let (server, endpoint) = start(Config::default()).await;
     let client = reqwest::Client::new();
     let big = client
@@ -115,7 +115,7 @@ async fn oversized_bodies_and_upgrades_are_refused() {
         .send()
         .await
         .expect("a reply");
-    assert_eq!(upgrade.status(), 501);
+    assert_eq!(upgrade.status(), 400, "a handshake without a key");
     server.shutdown().await;
 }
 

@@ -16,6 +16,7 @@ mod linear_account;
 mod market;
 mod params;
 mod routes;
+mod sockets;
 mod spot;
 mod streams;
 mod wallet;

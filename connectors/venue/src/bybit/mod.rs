@@ -14,6 +14,7 @@ mod order;
 mod params;
 mod query;
 mod routes;
+mod sockets;
 mod spec;
 mod stops;
 mod user;

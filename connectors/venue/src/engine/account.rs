@@ -180,8 +180,8 @@ impl Account {
     }
 
     /// Moves funding between the wallet and the market: longs pay shorts when the rate is
-    /// positive.
-    pub(crate) fn pay_funding(&mut self, marks: &[Decimal], rate: Decimal) {
+    /// positive. Returns what was received (positive) or paid, in USDT.
+    pub(crate) fn pay_funding(&mut self, marks: &[Decimal], rate: Decimal) -> Decimal {
         let mut total = Decimal::ZERO;
         for (settings, mark) in self.linear.iter().zip(marks) {
             for position in [&settings.both, &settings.long, &settings.short] {
@@ -190,6 +190,7 @@ impl Account {
         }
         self.settle(-total);
         self.funding -= total;
+        -total
     }
 
     fn balance(&mut self, asset: &str) -> &mut Balance {

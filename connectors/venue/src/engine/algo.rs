@@ -222,6 +222,7 @@ impl Engine {
             triggered_ms: 0,
             extreme,
         });
+        self.algo_changed(id);
         Ok(id)
     }
 
@@ -259,6 +260,7 @@ impl Engine {
             algo.order = order;
             algo.updated_ms = now;
         }
+        self.algo_changed(id);
         Ok(())
     }
 
@@ -272,6 +274,7 @@ impl Engine {
             return Err(Reject::UnknownOrder);
         }
         self.algos.close(id, AlgoStatus::Canceled, now);
+        self.algo_changed(id);
         Ok(())
     }
 
@@ -280,6 +283,7 @@ impl Engine {
         let ids: Vec<u64> = self.algos.open_of(account, Some(instrument)).map(|a| a.id).collect();
         for id in ids {
             self.algos.close(id, AlgoStatus::Canceled, now);
+            self.algo_changed(id);
         }
     }
 
@@ -370,6 +374,7 @@ impl Engine {
             algo.actual_order = placed.unwrap_or(0);
         }
         self.algos.close(id, status, now);
+        self.algo_changed(id);
     }
 }
 

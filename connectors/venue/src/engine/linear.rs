@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::account::{Account, LinearSettings, MONEY_DECIMALS, Margin};
+use super::event::{Event, OrderChange};
 use super::instrument::Instrument;
 use super::matching::{Checked, Plan, Want, closable, closes_hedge, rests};
 use super::order::{NewOrder, Order};
@@ -136,6 +137,8 @@ impl Engine {
             }
             return Err(Reject::LeverageMargin);
         }
+        let time_ms = self.now_ms();
+        self.hub.emit(|| Event::Leverage { account, instrument, leverage, time_ms });
         Ok(())
     }
 
@@ -307,6 +310,8 @@ impl Engine {
             o.quantity = change.quantity;
             o.updated_ms = now;
         }
+        self.changed(id, OrderChange::Amended);
+        self.reserved(id);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::Engine;
+use super::event::OrderChange;
 use super::order::{NewOrder, Order, Trade};
 use super::price::Level;
 use super::types::{Market, OrderKind, PositionSide, Reject, Side, Status, TimeInForce};
@@ -60,6 +61,7 @@ impl Engine {
         })?;
         let id = self.record(new, checked.quantity, checked.closing);
         self.reserve(id, checked.reserve);
+        self.reserved(id);
         self.execute(id, &checked.plan);
         if checked.killed || !rests(new.kind, new.tif) {
             self.end(id, Status::Expired);
@@ -101,6 +103,7 @@ impl Engine {
             created_ms: now,
             updated_ms: now,
         });
+        self.changed(id, OrderChange::Accepted);
         id
     }
 
@@ -172,12 +175,21 @@ impl Engine {
     pub(super) fn end(&mut self, id: u64, status: Status) {
         let now = self.now_ms();
         let Some(order) = self.orders.get_mut(id) else { return };
-        if order.status.is_open() {
+        let was_open = order.status.is_open();
+        if was_open {
             order.status = status;
             order.updated_ms = now;
         }
         let reserved = order.reserved;
         self.release(id, reserved);
+        if was_open {
+            let change = match status {
+                Status::Canceled => OrderChange::Canceled,
+                _ => OrderChange::Expired,
+            };
+            self.changed(id, change);
+            self.reserved(id);
+        }
         self.orders.close(id);
     }
 
@@ -302,6 +314,7 @@ impl Engine {
         if let Some(feed) = self.feeds.get_mut(instrument) {
             feed.take(side, part.index, part.size);
         }
+        self.touch(instrument);
     }
 
     /// Ends closing orders whose position is gone.
@@ -356,7 +369,7 @@ impl Engine {
                 (fee, quote, realized)
             }
         };
-        account.record(Trade {
+        let trade = Trade {
             id: trade_id,
             order_id: id,
             instrument,
@@ -369,8 +382,10 @@ impl Engine {
             realized,
             maker,
             time_ms: now,
-        });
+        };
+        account.record(trade.clone());
         self.fills += 1;
+        self.traded(id, trade);
         if filled {
             self.orders.close(id);
         }

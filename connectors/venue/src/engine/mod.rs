@@ -6,8 +6,10 @@
 
 mod account;
 mod algo;
+mod book;
 mod candle;
 mod closing;
+mod event;
 mod filters;
 mod instrument;
 mod linear;
@@ -15,26 +17,31 @@ mod listing;
 mod matching;
 mod order;
 mod price;
+mod report;
 mod spot;
 mod store;
 mod types;
 
 pub(crate) use account::{Account, MARGIN_ASSET, Margin};
 pub(crate) use algo::{Algo, AlgoKind, AlgoStatus, NewAlgo};
+pub(crate) use book::{Book, BookUpdate, PriceLevel};
 pub(crate) use closing::Closing;
+pub(crate) use event::{
+    AccountChange, AccountReason, Event, Hub, OrderChange, PositionChange, PublicTrade,
+};
 pub(crate) use instrument::Instrument;
 pub(crate) use linear::Amendment;
 pub(crate) use listing::{brackets, dec};
 pub(crate) use order::{NewOrder, Order, Trade};
 pub(crate) use price::Feed;
 pub(crate) use types::{Filter, Reject};
-pub use types::{Market, OrderKind, PositionSide, Side, Status, TimeInForce, TradingStatus};
+pub use types::{Market, OrderKind, PositionSide, Rules, Side, Status, TimeInForce, TradingStatus};
 
 use std::collections::{BTreeMap, HashMap};
 
 use rust_decimal::Decimal;
 
-use crate::config::{Config, Fees, PriceModel};
+use crate::config::{Config, Fees};
 use algo::AlgoStore;
 use price::STEP_MS;
 use store::OrderStore;
@@ -58,6 +65,9 @@ pub(crate) struct Engine {
     pub(crate) instruments: Vec<Instrument>,
     index: HashMap<(Market, &'static str), usize>,
     pub(crate) feeds: Vec<Feed>,
+    books: Vec<Book>,
+    /// Where events are recorded.
+    pub(crate) hub: Hub,
     pub(crate) accounts: Vec<Account>,
     pub(crate) orders: OrderStore,
     pub(crate) algos: AlgoStore,
@@ -80,8 +90,7 @@ impl Engine {
 
     /// An exchange with another listing and other fees.
     pub(crate) fn listed(config: &Config, instruments: Vec<Instrument>, fees: Fees) -> Self {
-        let still = config.prices == PriceModel::Still;
-        let feeds = instruments.iter().map(|i| Feed::new(config.seed, i, still)).collect();
+        let feeds = instruments.iter().map(|i| Feed::new(config.seed, i, &config.prices)).collect();
         let index =
             instruments.iter().enumerate().map(|(n, i)| ((i.market, i.symbol), n)).collect();
         let accounts = (0..config.accounts.max(1))
@@ -91,6 +100,8 @@ impl Engine {
             orders: OrderStore::new(instruments.len(), config.history_limit.max(MIN_HISTORY)),
             algos: AlgoStore::new(config.history_limit.max(MIN_HISTORY)),
             index,
+            books: vec![Book::new(); instruments.len()],
+            hub: Hub::default(),
             feeds,
             accounts,
             instruments,
@@ -115,13 +126,18 @@ impl Engine {
         if first {
             self.last_funding = now_ms / FUNDING_INTERVAL_MS;
             self.last_step = step;
+            for feed in &mut self.feeds {
+                feed.begin(now_ms);
+            }
         }
         if step > self.last_step {
             let from = std::mem::replace(&mut self.last_step, step);
             self.replay(from, step);
         }
-        for feed in &mut self.feeds {
-            feed.move_to(self.last_step);
+        for (feed, book) in self.feeds.iter_mut().zip(&mut self.books) {
+            if feed.move_to(self.last_step) {
+                book.invalidate();
+            }
         }
         self.now_ms = now_ms;
         self.expire_countdowns();
@@ -147,9 +163,44 @@ impl Engine {
         if let Some(feed) = self.feeds.get_mut(instrument) {
             feed.pin(ticks, step);
         }
+        self.touch(instrument);
         self.match_resting(instrument);
         self.trigger(instrument);
         true
+    }
+
+    /// Changes the rules of an instrument; what is `None` stays. False for values that are no
+    /// rules. Orders already open keep their prices and quantities.
+    pub(crate) fn set_rules(&mut self, instrument: usize, rules: &Rules) -> bool {
+        let Some(i) = self.instruments.get_mut(instrument) else { return false };
+        let given = [rules.tick, rules.step, rules.min_quantity, rules.min_notional];
+        if given.iter().flatten().any(|value| *value <= Decimal::ZERO) {
+            return false;
+        }
+        let decimals = |value: Decimal| value.normalize().scale();
+        if let Some(tick) = rules.tick {
+            i.tick = tick;
+            i.price_precision = i.price_precision.max(decimals(tick));
+        }
+        if let Some(step) = rules.step {
+            i.step = step;
+            i.quantity_precision = i.quantity_precision.max(decimals(step));
+            if !i.market_step.is_zero() {
+                i.market_step = step;
+            }
+        }
+        i.min_quantity = rules.min_quantity.unwrap_or(i.min_quantity);
+        i.min_notional = rules.min_notional.unwrap_or(i.min_notional);
+        if let Some(feed) = self.feeds.get_mut(instrument) {
+            feed.retune(i);
+        }
+        self.touch(instrument);
+        true
+    }
+
+    /// When prices move next.
+    pub(crate) fn next_step_ms(&self) -> u64 {
+        (self.last_step + 1) * STEP_MS
     }
 
     /// The position of an instrument in the listing.
@@ -183,6 +234,13 @@ impl Engine {
         self.now_ms
     }
 
+    /// Notes that the book of an instrument may have changed.
+    fn touch(&mut self, instrument: usize) {
+        if let Some(book) = self.books.get_mut(instrument) {
+            book.invalidate();
+        }
+    }
+
     fn take_trade_id(&mut self) -> u64 {
         self.next_trade_id += 1;
         self.next_trade_id
@@ -201,8 +259,8 @@ impl Engine {
                 if !self.orders.has_open(instrument) && !self.algos.has_open(instrument) {
                     continue;
                 }
-                if let Some(feed) = self.feeds.get_mut(instrument) {
-                    feed.move_to(step);
+                if self.feeds.get_mut(instrument).is_some_and(|feed| feed.move_to(step)) {
+                    self.touch(instrument);
                 }
                 self.match_resting(instrument);
                 self.trigger(instrument);
@@ -226,8 +284,12 @@ impl Engine {
         }
         let rate = self.funding_rate * Decimal::from(times);
         let marks: Vec<Decimal> = (0..self.instruments.len()).map(|i| self.last_price(i)).collect();
-        for account in &mut self.accounts {
-            account.pay_funding(&marks, rate);
+        for index in 0..self.accounts.len() {
+            let Some(account) = self.accounts.get_mut(index) else { continue };
+            let paid = account.pay_funding(&marks, rate);
+            if !paid.is_zero() {
+                self.funding_paid(index, paid);
+            }
         }
     }
 }
@@ -235,6 +297,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PriceModel;
 
     const T0: u64 = 1_700_000_000_000;
 

@@ -5,8 +5,14 @@
 //! two percent of its start. Because it is a function and not a state, a jump of virtual time by
 //! a year costs as much as one of 100 ms.
 
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
 use super::instrument::Instrument;
 use super::types::Side;
+use crate::config::PriceModel;
 
 /// Prices move once in this many milliseconds.
 pub(crate) const STEP_MS: u64 = 100;
@@ -17,6 +23,10 @@ pub(crate) const LEVELS: usize = 60;
 const OCTAVES: u32 = 10;
 /// Height of the fastest octave, in parts per billion of the start price.
 const FINEST_PPB: i64 = 10_000;
+/// Levels of the same typical size.
+const BLOCK: usize = 10;
+/// Steps for which a level behind the best one keeps its size.
+const EPOCH: u64 = 64;
 /// Resting size at the best price, in the quote asset; deeper levels hold more.
 const TOP_NOTIONAL: i64 = 25_000;
 
@@ -29,13 +39,23 @@ pub(crate) struct Feed {
     level_steps: i64,
     /// Distance between two levels, in ticks.
     gap: i64,
-    still: bool,
+    path: Path,
+    tick: Decimal,
     pinned: Option<i64>,
     step: u64,
     mid: i64,
     half_spread: i64,
     taken: [[i64; LEVELS]; 2],
     touched: bool,
+}
+
+/// Where the price comes from when nobody has pinned it.
+#[derive(Clone, Debug)]
+enum Path {
+    Walk,
+    Still,
+    /// Recorded prices by milliseconds since the recording began, and when that was.
+    Recorded(Arc<[(u64, Decimal)]>, u64),
 }
 
 /// One level of the book: price in ticks, size in quantity steps.
@@ -47,66 +67,78 @@ pub(crate) struct Level {
 }
 
 impl Feed {
-    pub(crate) fn new(seed: u64, instrument: &Instrument, still: bool) -> Self {
+    pub(crate) fn new(seed: u64, instrument: &Instrument, prices: &PriceModel) -> Self {
         // The market is left out of the key, so that spot and linear of one symbol move together.
         let letters = instrument.symbol.bytes().filter(|b| *b != b'_');
         let key = letters.fold(mix(seed), |h, b| mix(h ^ u64::from(b)));
-        let start_ticks = instrument.ticks(instrument.start_price).unwrap_or(1).max(1);
-        let per_step = instrument.start_price * instrument.step;
-        let level_steps = rust_decimal::Decimal::from(TOP_NOTIONAL)
-            .checked_div(per_step)
-            .and_then(|d| rust_decimal::prelude::ToPrimitive::to_i64(&d))
-            .unwrap_or(1)
-            .max(1);
-        let gap = (start_ticks / 200_000).max(1);
+        let path = match prices {
+            PriceModel::Walk => Path::Walk,
+            PriceModel::Still => Path::Still,
+            PriceModel::Replay(replay) => match replay.series(instrument.symbol) {
+                Some(series) => Path::Recorded(Arc::clone(series), 0),
+                None => Path::Walk,
+            },
+        };
         let mut feed = Self {
             key,
-            start_ticks,
-            level_steps,
-            gap,
-            still,
+            start_ticks: 1,
+            level_steps: 1,
+            gap: 1,
+            path,
+            tick: instrument.tick,
             pinned: None,
-            step: u64::MAX,
-            mid: start_ticks,
+            step: 0,
+            mid: 1,
             half_spread: 1,
             taken: [[0; LEVELS]; 2],
             touched: false,
         };
-        feed.move_to(0);
+        feed.retune(instrument);
         feed
     }
 
-    /// Evaluates the price at a step; a new step also refills the book.
-    pub(crate) fn move_to(&mut self, step: u64) {
+    /// Takes over the tick and step of an instrument, which may have changed.
+    pub(crate) fn retune(&mut self, instrument: &Instrument) {
+        let pinned = self.pinned.map(|ticks| Decimal::from(ticks) * self.tick);
+        self.tick = instrument.tick;
+        self.pinned = pinned.and_then(|price| instrument.ticks(price)).map(|ticks| ticks.max(1));
+        self.start_ticks = instrument.ticks(instrument.start_price).unwrap_or(1).max(1);
+        let per_step = instrument.start_price * instrument.step;
+        let steps = Decimal::from(TOP_NOTIONAL).checked_div(per_step);
+        self.level_steps = steps.and_then(|d| d.to_i64()).unwrap_or(1).max(1);
+        self.gap = (self.start_ticks / 200_000).max(1);
+        self.touched = true;
+        self.evaluate();
+    }
+
+    /// Starts a recording at a time.
+    pub(crate) fn begin(&mut self, now_ms: u64) {
+        if let Path::Recorded(_, start_ms) = &mut self.path {
+            *start_ms = now_ms;
+        }
+        self.evaluate();
+    }
+
+    /// Evaluates the price at a step; a new step also refills the book. True if the step is new.
+    pub(crate) fn move_to(&mut self, step: u64) -> bool {
         if step == self.step {
-            return;
+            return false;
         }
         self.step = step;
-        self.refill();
-        if let Some(pinned) = self.pinned {
-            self.mid = pinned;
-            self.half_spread = 1;
-            return;
-        }
-        if self.still {
-            self.mid = self.start_ticks;
-            self.half_spread = 1;
-            return;
-        }
-        self.mid = self.walk(step);
-        self.half_spread = 1 + i64::from(hash(self.key, step, 77).is_multiple_of(3));
+        self.evaluate();
+        true
     }
 
     /// Pins the mid price in ticks, or returns it to the walk.
     pub(crate) fn pin(&mut self, ticks: Option<i64>, step: u64) {
         self.pinned = ticks;
-        self.step = step.wrapping_add(1);
-        self.move_to(step);
+        self.step = step;
+        self.evaluate();
     }
 
     /// Where the price is or was at a time, pins aside, in ticks.
     pub(crate) fn mid_at(&self, time_ms: u64) -> i64 {
-        if self.still { self.start_ticks } else { self.walk(time_ms / STEP_MS) }
+        self.mid_of(time_ms / STEP_MS)
     }
 
     /// The last traded and mark price, in ticks.
@@ -130,12 +162,15 @@ impl Feed {
             Side::Sell => &self.taken[1],
         };
         taken.iter().enumerate().filter_map(move |(index, &taken)| {
-            let distance = i64::try_from(index).ok()? * self.gap;
-            let price = match taker {
-                Side::Buy => best + distance,
-                Side::Sell => best - distance,
+            // Behind the best price the levels lie on a fixed grid, so that most of them stay
+            // where they are when the price moves.
+            let lines = i64::try_from(index).ok()?;
+            let price = match (taker, lines) {
+                (_, 0) => best,
+                (Side::Buy, n) => (best.div_euclid(self.gap) + n) * self.gap,
+                (Side::Sell, n) => ((best - 1).div_euclid(self.gap) + 1 - n) * self.gap,
             };
-            let size = self.full_size(taker, index) - taken;
+            let size = self.full_size(taker, index, price) - taken;
             (price > 0 && size > 0).then_some(Level { index, price, size })
         })
     }
@@ -157,6 +192,38 @@ impl Feed {
         self.step
     }
 
+    /// Size in quantity steps, and taker, of what others trade in this step.
+    pub(crate) fn print(&self) -> (i64, Side) {
+        let drawn = hash(self.key, self.step, 55);
+        let share = i64::try_from(drawn % 200).unwrap_or(0) + 1;
+        let taker = if drawn & 0x1_0000 == 0 { Side::Buy } else { Side::Sell };
+        ((self.level_steps * share / 1_000).max(1), taker)
+    }
+
+    /// Price and book of the current step, as nobody has taken from it yet.
+    fn evaluate(&mut self) {
+        self.refill();
+        let quiet = self.pinned.is_some() || matches!(self.path, Path::Still);
+        self.mid = self.pinned.unwrap_or_else(|| self.mid_of(self.step));
+        let wide = !quiet && hash(self.key, self.step, 77).is_multiple_of(3);
+        self.half_spread = 1 + i64::from(wide);
+    }
+
+    fn mid_of(&self, step: u64) -> i64 {
+        match &self.path {
+            Path::Walk => self.walk(step),
+            Path::Still => self.start_ticks,
+            Path::Recorded(series, start_ms) => {
+                let at = step.saturating_mul(STEP_MS).saturating_sub(*start_ms);
+                let next = series.partition_point(|(time, _)| *time <= at);
+                let row = series.get(next.saturating_sub(1));
+                let ticks =
+                    row.and_then(|(_, price)| price.checked_div(self.tick)?.round().to_i64());
+                ticks.unwrap_or(self.start_ticks).max(2)
+            }
+        }
+    }
+
     fn walk(&self, step: u64) -> i64 {
         let ppb = noise(self.key, step);
         let moved = i128::from(self.start_ticks) * i128::from(ppb) / 1_000_000_000;
@@ -170,11 +237,15 @@ impl Feed {
         }
     }
 
-    fn full_size(&self, taker: Side, index: usize) -> i64 {
-        let salt = 1_000 + 2 * index as u64 + u64::from(taker == Side::Buy);
-        // Between 50 % and 150 % of the typical size, which grows by half per level.
-        let percent = 50 + i64::try_from(hash(self.key, self.step, salt) % 101).unwrap_or(0);
-        let growth = 2 + i64::try_from(index).unwrap_or(0);
+    fn full_size(&self, taker: Side, index: usize, price: i64) -> i64 {
+        let salt = 1_000 + u64::from(taker == Side::Buy);
+        let place = u64::try_from(price).unwrap_or(0);
+        // A level keeps its size for some seconds; the best one is new with every step.
+        let epoch = if index == 0 { self.step } else { (self.step + place % EPOCH) / EPOCH };
+        // Between 50 % and 150 % of the typical size, which grows by half per level, in blocks.
+        let drawn = hash(hash(self.key, place, salt), epoch, salt);
+        let percent = 50 + i64::try_from(drawn % 101).unwrap_or(0);
+        let growth = 2 + i64::try_from(index.div_ceil(BLOCK) * BLOCK).unwrap_or(0);
         (self.level_steps.saturating_mul(growth) / 2).saturating_mul(percent).max(100) / 100
     }
 }
@@ -218,7 +289,7 @@ mod tests {
     use crate::engine::listing::instruments;
 
     fn feed(seed: u64) -> Feed {
-        Feed::new(seed, &instruments()[0], false)
+        Feed::new(seed, &instruments()[0], &PriceModel::Walk)
     }
 
     #[test]

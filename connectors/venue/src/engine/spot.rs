@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::account::{Account, MARGIN_ASSET, MONEY_DECIMALS};
+use super::event::OrderChange;
 use super::instrument::Instrument;
 use super::matching::{Checked, Plan, Want};
 use super::order::NewOrder;
@@ -84,6 +85,7 @@ impl Engine {
         order.working = true;
         order.updated_ms = now;
         let order = order.clone();
+        self.changed(id, OrderChange::Triggered);
         if order.kind.has_price() {
             let plan = self.plan_limit(order.instrument, order.side, order.price, order.quantity);
             let Some(i) = self.instruments.get(order.instrument) else { return };

@@ -131,6 +131,24 @@ pub enum TradingStatus {
     Halt,
 }
 
+/// New rules for an instrument; what is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// Price step, in the quote asset.
+    #[serde(default)]
+    pub tick: Option<Decimal>,
+    /// Quantity step, in the base asset.
+    #[serde(default)]
+    pub step: Option<Decimal>,
+    /// Least quantity of an order, in the base asset.
+    #[serde(default)]
+    pub min_quantity: Option<Decimal>,
+    /// Least value of an order, in the quote asset.
+    #[serde(default)]
+    pub min_notional: Option<Decimal>,
+}
+
 /// An instrument rule that an order broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filter {

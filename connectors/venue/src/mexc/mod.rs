@@ -8,6 +8,7 @@ mod errors;
 mod futures;
 mod limits;
 mod listing;
+mod sockets;
 mod spot;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,425 @@
+//! The open sessions of one venue, and what time alone does to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::outbox::{Answers, Outbox};
+use super::{Cx, Frame, Front, Message, Policy, SessionId};
+use crate::engine::{Engine, Event};
+use crate::fault::{Fault, FaultKind, Faults};
+
+/// Close code for a connection that breaks the venue's rules (RFC 6455, section 7.4.1).
+const POLICY_VIOLATION: u16 = 1008;
+/// Close code for a connection whose time is over.
+const GOING_AWAY: u16 = 1001;
+
+/// One open session.
+#[derive(Debug)]
+struct Entry<S> {
+    state: S,
+    /// Without the venue's prefix.
+    path: String,
+    peer: IpAddr,
+    policy: Policy,
+    out: Outbox,
+    opened_ms: u64,
+    pinged_ms: u64,
+    /// When the client last showed that it is there.
+    ponged_ms: u64,
+    heard_ms: u64,
+    /// Says and hears nothing until then.
+    silent_until_ms: u64,
+    /// When the front wants to look again.
+    timer_ms: Option<u64>,
+    /// An event that the next one overtakes.
+    held: Option<Frame>,
+    /// Messages slow on their way to the venue, and when they arrive.
+    late: Vec<(u64, Message)>,
+}
+
+/// What is to be done to a session before or instead of handling its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Handle it; what becomes of the answers.
+    Handle(Answers),
+    /// Handle it, then cut the connection.
+    HandleAndReset,
+    /// Cut the connection.
+    Reset,
+    /// It arrives so many milliseconds later.
+    Late(u64),
+    /// Answer with this fault; before, handle it without its answer being seen, if true.
+    Refuse(Box<Fault>, bool),
+}
+
+/// The open sessions of one venue.
+#[derive(Debug)]
+pub(crate) struct Sessions<S> {
+    open: BTreeMap<SessionId, Entry<S>>,
+    rewatch: bool,
+    /// Clients cut off because they did not read.
+    pub(crate) slow: u64,
+    /// Messages received, pings and pongs apart.
+    pub(crate) messages: u64,
+    pub(crate) faults_injected: u64,
+}
+
+impl<S> Default for Sessions<S> {
+    fn default() -> Self {
+        Self { open: BTreeMap::new(), rewatch: false, slow: 0, messages: 0, faults_injected: 0 }
+    }
+}
+
+/// What the sessions of a venue need from the exchange while they work.
+pub(crate) struct Bench<'a, F> {
+    pub(crate) engine: &'a mut Engine,
+    pub(crate) front: &'a mut F,
+    pub(crate) faults: &'a mut Faults,
+    /// Prefix of the venue's paths.
+    pub(crate) prefix: &'static str,
+    pub(crate) server_ms: u64,
+    /// Milliseconds the next answer takes on the wire.
+    pub(crate) latency_ms: u64,
+}
+
+impl<S> Sessions<S> {
+    pub(crate) fn insert(
+        &mut self,
+        now_ms: u64,
+        id: SessionId,
+        (path, peer): (&str, IpAddr),
+        (state, policy): (S, Policy),
+        out: Outbox,
+    ) {
+        let entry = Entry {
+            state,
+            path: path.to_owned(),
+            peer,
+            policy,
+            out,
+            opened_ms: now_ms,
+            pinged_ms: now_ms,
+            ponged_ms: now_ms,
+            heard_ms: now_ms,
+            silent_until_ms: 0,
+            timer_ms: Some(now_ms),
+            held: None,
+            late: Vec::new(),
+        };
+        self.open.insert(id, entry);
+        self.rewatch = true;
+    }
+
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<S> {
+        self.rewatch = true;
+        self.open.remove(&id).map(|entry| entry.state)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The frames of a session that may be sent by now; none for one that is unknown.
+    pub(crate) fn take(&mut self, now_ms: u64, id: SessionId) -> Vec<Frame> {
+        let entry = self.open.get_mut(&id).filter(|e| e.silent_until_ms <= now_ms);
+        entry.map(|e| e.out.take(now_ms)).unwrap_or_default()
+    }
+
+    /// Sessions with frames that may be sent by now.
+    pub(crate) fn ready(&self, now_ms: u64) -> impl Iterator<Item = SessionId> + '_ {
+        self.open
+            .iter()
+            .filter(move |(_, e)| e.silent_until_ms <= now_ms)
+            .filter(move |(_, e)| e.out.next_due().is_some_and(|due| due <= now_ms))
+            .map(|(id, _)| *id)
+    }
+
+    /// When something is due next.
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.open.values().filter_map(Entry::next).min()
+    }
+
+    /// Whether the session neither speaks nor listens for now.
+    pub(crate) fn silent(&self, now_ms: u64, id: SessionId) -> bool {
+        self.open.get(&id).is_some_and(|e| e.silent_until_ms > now_ms)
+    }
+
+    /// Whether the session's connection is to be cut without sending what waits.
+    pub(crate) fn cut(&self, id: SessionId) -> bool {
+        self.open.get(&id).is_none_or(|e| e.out.cut())
+    }
+
+    /// Sessions whose path contains `matches`, all without it.
+    fn matching<'s>(
+        &'s mut self,
+        matches: Option<&'s str>,
+    ) -> impl Iterator<Item = (&'s SessionId, &'s mut Entry<S>)> {
+        let hit = move |path: &str| matches.is_none_or(|text| path.contains(text));
+        self.open.iter_mut().filter(move |(_, e)| !e.out.ended() && hit(&e.path))
+    }
+
+    /// Cuts connections; how many.
+    pub(crate) fn reset(&mut self, now_ms: u64, matches: Option<&str>) -> usize {
+        self.matching(matches)
+            .map(|(_, e)| {
+                e.silent_until_ms = 0;
+                e.out.at(now_ms);
+                e.out.reset();
+            })
+            .count()
+    }
+
+    /// Lets connections fall silent for a time; how many.
+    pub(crate) fn silence(&mut self, until_ms: u64, matches: Option<&str>) -> usize {
+        self.matching(matches).map(|(_, e)| e.silent_until_ms = until_ms).count()
+    }
+}
+
+impl<S: std::fmt::Debug> Sessions<S> {
+    /// Announces the end to connections, which are closed `after_ms` later; how many.
+    pub(crate) fn shut_down<F: Front<Session = S>>(
+        &mut self,
+        bench: &mut Bench<'_, F>,
+        after_ms: u64,
+        matches: Option<&str>,
+    ) -> usize {
+        let now_ms = bench.engine.now_ms();
+        let mut count = 0;
+        for (_, entry) in self.matching(matches) {
+            let age = now_ms.saturating_sub(entry.opened_ms);
+            entry.policy.life_ms = Some(age.saturating_add(after_ms));
+            entry.with(bench, |front, cx, state| front.farewell(cx, state));
+            count += 1;
+        }
+        self.settle(bench);
+        count
+    }
+
+    /// Hands a message to the front, unless a fault prevents it.
+    pub(crate) fn message<F: Front<Session = S>>(
+        &mut self,
+        bench: &mut Bench<'_, F>,
+        id: SessionId,
+        message: Message,
+        verdict: Verdict,
+    ) {
+        let now_ms = bench.engine.now_ms();
+        let Some(entry) = self.open.get_mut(&id) else { return };
+        if entry.out.ended() || entry.silent_until_ms > now_ms {
+            return;
+        }
+        entry.heard_ms = now_ms;
+        match message {
+            Message::Pong(_) => entry.ponged_ms = now_ms,
+            Message::Ping(_) => {}
+            Message::Text(_) | Message::Binary(_) => self.messages += 1,
+        }
+        self.faults_injected += u64::from(verdict != Verdict::Handle(Answers::Sent));
+        entry.handle(bench, message, verdict);
+    }
+
+    /// The request's name for faults, and the path it came on.
+    pub(crate) fn describe<F: Front<Session = S>>(
+        &self,
+        front: &F,
+        id: SessionId,
+        message: &Message,
+    ) -> Option<(String, &str)> {
+        let entry = self.open.get(&id)?;
+        Some((front.name(&entry.state, message).into_owned(), &entry.path))
+    }
+
+    /// Tells all sessions what has happened since the last call.
+    pub(crate) fn settle<F: Front<Session = S>>(&mut self, bench: &mut Bench<'_, F>) {
+        if self.open.is_empty() {
+            return;
+        }
+        self.listen(bench);
+        bench.engine.refresh_watched();
+        let (events, lost) = bench.engine.hub.drain();
+        let now_ms = bench.engine.now_ms();
+        for entry in self.open.values_mut() {
+            entry.out.at(now_ms);
+            if lost {
+                entry.out.reset();
+            }
+            for event in &events {
+                entry.event(bench, event);
+            }
+            self.faults_injected += entry.release(bench);
+            if std::mem::take(&mut entry.out.overflowed) {
+                self.slow += 1;
+            }
+            self.rewatch |= std::mem::take(&mut entry.out.rewatch);
+        }
+        self.listen(bench);
+    }
+
+    /// Does what is due by time alone. Returns when to look again.
+    pub(crate) fn tick<F: Front<Session = S>>(&mut self, bench: &mut Bench<'_, F>) -> Option<u64> {
+        let now_ms = bench.engine.now_ms();
+        for entry in self.open.values_mut() {
+            entry.out.at(now_ms);
+            let arrived = entry.late.extract_if(.., |(at, _)| *at <= now_ms);
+            for (_, message) in arrived.collect::<Vec<_>>() {
+                entry.handle(bench, message, Verdict::Handle(Answers::Sent));
+            }
+            entry.keep_alive(now_ms);
+            if entry.timer_ms.is_some_and(|at| at <= now_ms) && !entry.out.ended() {
+                entry.timer_ms = entry.with(bench, |front, cx, state| front.tick(cx, state));
+            }
+        }
+        self.settle(bench);
+        self.next()
+    }
+
+    /// Recomputes what the engine records.
+    fn listen<F: Front<Session = S>>(&mut self, bench: &mut Bench<'_, F>) {
+        if !std::mem::take(&mut self.rewatch) {
+            return;
+        }
+        let mut watched = BTreeSet::new();
+        for entry in self.open.values().filter(|e| !e.out.ended()) {
+            bench.front.watched(&entry.state, &mut watched);
+        }
+        bench.engine.hub.listen(!self.open.is_empty(), watched);
+    }
+}
+
+impl<S: std::fmt::Debug> Entry<S> {
+    fn with<F: Front<Session = S>, R>(
+        &mut self,
+        bench: &mut Bench<'_, F>,
+        run: impl FnOnce(&mut F, &mut Cx<'_>, &mut S) -> R,
+    ) -> R {
+        self.out.at(bench.engine.now_ms());
+        self.out.latency_ms = bench.latency_ms;
+        let mut cx = Cx {
+            engine: &mut *bench.engine,
+            out: &mut self.out,
+            server_ms: bench.server_ms,
+            peer: self.peer,
+        };
+        run(&mut *bench.front, &mut cx, &mut self.state)
+    }
+
+    fn handle<F: Front<Session = S>>(
+        &mut self,
+        bench: &mut Bench<'_, F>,
+        message: Message,
+        verdict: Verdict,
+    ) {
+        let now_ms = bench.engine.now_ms();
+        let (answers, refusal, reset) = match verdict {
+            Verdict::Handle(answers) => (Some(answers), None, false),
+            Verdict::HandleAndReset => (Some(Answers::Lost), None, true),
+            Verdict::Reset => (None, None, true),
+            Verdict::Late(ms) => {
+                self.late.push((now_ms.saturating_add(ms), message));
+                return;
+            }
+            Verdict::Refuse(fault, true) => (Some(Answers::Lost), Some(fault), false),
+            Verdict::Refuse(fault, false) => (None, Some(fault), false),
+        };
+        if let Some(answers) = answers {
+            self.out.answers = answers;
+            self.with(bench, |front, cx, state| front.message(cx, state, &message));
+            self.out.answers = Answers::Sent;
+        }
+        if let Some(fault) = refusal {
+            self.with(bench, |front, cx, state| front.refuse(cx, state, &message, &fault));
+        }
+        if reset {
+            self.out.at(now_ms);
+            self.out.reset();
+        }
+        // The front may have new timers now.
+        self.timer_ms = Some(now_ms);
+    }
+
+    fn event<F: Front<Session = S>>(&mut self, bench: &mut Bench<'_, F>, event: &Event) {
+        if !self.out.ended() {
+            self.with(bench, |front, cx, state| front.event(cx, state, event));
+        }
+    }
+
+    /// Passes staged events through the faults into the outbox; how many faults hit.
+    fn release<F>(&mut self, bench: &mut Bench<'_, F>) -> u64 {
+        let now_ms = bench.engine.now_ms();
+        let mut hits = 0;
+        for (name, frame) in std::mem::take(&mut self.out.staged) {
+            if self.silent_until_ms > now_ms {
+                continue;
+            }
+            let fault = bench.faults.take_event(bench.prefix, &self.path, name);
+            hits += u64::from(fault.is_some());
+            let Some(fault) = fault else {
+                self.out.put(frame);
+                if let Some(held) = self.held.take() {
+                    self.out.put(held);
+                }
+                continue;
+            };
+            match fault.kind {
+                FaultKind::StreamDuplicate => {
+                    self.out.put(frame.clone());
+                    self.out.put(frame);
+                }
+                FaultKind::StreamReorder => {
+                    if let Some(before) = self.held.replace(frame) {
+                        self.out.put(before);
+                    }
+                }
+                FaultKind::StreamReset => self.out.reset(),
+                FaultKind::StreamSilent => {
+                    let ms = fault.ms_or(u64::MAX);
+                    self.silent_until_ms = now_ms.saturating_add(ms);
+                }
+                _ => {}
+            }
+        }
+        hits
+    }
+
+    fn keep_alive(&mut self, now_ms: u64) {
+        if self.out.ended() || self.silent_until_ms > now_ms {
+            return;
+        }
+        let since = |then: u64| now_ms.saturating_sub(then);
+        let over = |limit: Option<u64>, then: u64| limit.is_some_and(|ms| since(then) >= ms);
+        if over(self.policy.life_ms, self.opened_ms) {
+            self.out.close(GOING_AWAY, "connection lifetime is over");
+        } else if over(self.policy.pong_within_ms, self.ponged_ms) {
+            self.out.close(POLICY_VIOLATION, "Pong timeout");
+        } else if over(self.policy.idle_ms, self.heard_ms) {
+            self.out.close(POLICY_VIOLATION, "nothing heard from the client");
+        } else if over(self.policy.ping_every_ms, self.pinged_ms) {
+            self.pinged_ms = now_ms;
+            self.out.put(Frame::Ping(now_ms.to_string().into_bytes()));
+        }
+    }
+}
+
+impl<S> Entry<S> {
+    /// When something is due next.
+    fn next(&self) -> Option<u64> {
+        let queued = self.out.next_due();
+        if self.out.ended() {
+            return queued;
+        }
+        let at = |limit: Option<u64>, then: u64| limit.map(|ms| then.saturating_add(ms));
+        [
+            queued,
+            self.timer_ms,
+            self.late.iter().map(|(at, _)| *at).min(),
+            at(self.policy.life_ms, self.opened_ms),
+            at(self.policy.pong_within_ms, self.ponged_ms),
+            at(self.policy.idle_ms, self.heard_ms),
+            at(self.policy.ping_every_ms, self.pinged_ms),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|at| at.max(self.silent_until_ms.min(u64::MAX - 1)))
+        .min()
+    }
+}

@@ -34,6 +34,7 @@ mod frame;
 mod instruments;
 mod limits;
 mod params;
+mod rules;
 mod stream;
 mod template;
 
@@ -42,7 +43,7 @@ use core::time::Duration;
 use arrayvec::ArrayVec;
 use hoox_connector::{
     Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Market, Operation,
-    OperationKind, RateUsage, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
+    OperationKind, RateRule, RateUsage, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
 };
 
 pub use template::OrderTemplate;
@@ -201,6 +202,10 @@ impl ExchangeProvider for Binance {
         body: &mut [u8],
     ) -> Result<Reply, VenueError> {
         decode::decode(self.market, op, status, headers, body)
+    }
+
+    fn rate_rules(&self) -> Vec<RateRule> {
+        rules::rate_rules(self.market)
     }
 
     fn cost(&self, op: &Operation<'_>) -> Cost {

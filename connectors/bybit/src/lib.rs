@@ -40,6 +40,7 @@ mod frame;
 mod instruments;
 mod limits;
 mod rows;
+mod rules;
 mod stream;
 
 pub use frame::AUTH_LIFE;
@@ -49,7 +50,7 @@ use core::time::Duration;
 use arrayvec::ArrayVec;
 use hoox_connector::{
     Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Market, Operation,
-    OperationKind, RateUsage, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
+    OperationKind, RateRule, RateUsage, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
 };
 
 /// The receive window of every request: short, for it bounds how long a lost order stays in limbo.
@@ -208,6 +209,10 @@ impl ExchangeProvider for Bybit {
         body: &mut [u8],
     ) -> Result<Reply, VenueError> {
         decode::decode(self, op, status, headers, body)
+    }
+
+    fn rate_rules(&self) -> Vec<RateRule> {
+        rules::rate_rules(self.market)
     }
 
     fn cost(&self, op: &Operation<'_>) -> Cost {

@@ -39,6 +39,7 @@ mod events;
 mod instruments;
 mod limits;
 mod proto;
+mod rules;
 mod stream;
 mod template;
 
@@ -47,7 +48,7 @@ use std::sync::Arc;
 
 use hoox_connector::{
     Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Instruments, Market,
-    Operation, OperationKind, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
+    Operation, OperationKind, RateRule, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
 };
 
 pub use template::OrderTemplate;
@@ -188,6 +189,10 @@ impl ExchangeProvider for Mexc {
         body: &mut [u8],
     ) -> Result<Reply, VenueError> {
         decode::decode(self, op, status, headers, body)
+    }
+
+    fn rate_rules(&self) -> Vec<RateRule> {
+        rules::rate_rules(self.market)
     }
 
     fn cost(&self, op: &Operation<'_>) -> Cost {

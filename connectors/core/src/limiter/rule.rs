@@ -11,6 +11,8 @@ pub enum Counted {
     Orders,
     /// Requests, a batch as many as it holds.
     Calls,
+    /// Requests, a batch as one.
+    Requests,
 }
 
 /// Whom a rule counts together.
@@ -75,13 +77,14 @@ impl RateRule {
             Counted::Weight => cost.weight,
             Counted::Orders => cost.orders,
             Counted::Calls => cost.orders.max(1),
+            Counted::Requests => 1,
         }
     }
 
     /// What a venue would call a request beyond the limit.
     pub(super) fn throttle(&self) -> ThrottleKind {
         match self.counted {
-            Counted::Weight | Counted::Calls => ThrottleKind::RequestRate,
+            Counted::Weight | Counted::Calls | Counted::Requests => ThrottleKind::RequestRate,
             Counted::Orders => ThrottleKind::OrderRate,
         }
     }
@@ -93,6 +96,12 @@ impl RateRule {
 
     /// Whether `usage` speaks of this rule, or of another with the same window.
     pub(super) fn matches(&self, usage: &RateUsage) -> bool {
-        usage.orders == (self.counted != Counted::Weight) && usage.window == self.window
+        let same = match self.counted {
+            Counted::Weight => !usage.orders,
+            Counted::Orders | Counted::Calls => usage.orders,
+            // No venue tells these.
+            Counted::Requests => false,
+        };
+        same && usage.window == self.window
     }
 }

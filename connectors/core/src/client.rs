@@ -144,6 +144,11 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         Some(self.limits.now(&self.clock).error).filter(|error| *error < Duration::MAX)
     }
 
+    /// What is done when a limit leaves no room, unless a call says otherwise.
+    pub fn patience(&self) -> Patience {
+        self.config.patience
+    }
+
     /// Places an order.
     ///
     /// # Errors
@@ -162,13 +167,7 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         prepared: &PreparedOrder,
         patience: Patience,
     ) -> Result<Outcome, Refused> {
-        let order = prepared.order();
-        let Some(client_order_id) = order.client_order_id else {
-            return Err(Refused::NotSent(NotSent::NoClientOrderId));
-        };
-        let class =
-            if order.kind.is_conditional() { OrderClass::Conditional } else { OrderClass::Plain };
-        let named = Named { symbol: order.symbol, client_order_id, class };
+        let named = Named::of(prepared)?;
         self.change(&Operation::Place(prepared), named, patience).await
     }
 
@@ -404,7 +403,7 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
     }
 
     /// An operation on an order, whose lost reply is an outcome and not an error.
-    async fn change(
+    pub(crate) async fn change(
         &self,
         op: &Operation<'_>,
         named: Named,
@@ -418,6 +417,17 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         if clock(&result) && self.sample_clock().await.is_ok() {
             (result, signed_at) = self.exchange(op, patience).await;
         }
+        self.settle(result, op, named, signed_at)
+    }
+
+    /// What the answer to an operation on an order means for the order.
+    pub(crate) fn settle(
+        &self,
+        result: Result<Reply, Error>,
+        op: &Operation<'_>,
+        named: Named,
+        signed_at: Timestamp,
+    ) -> Result<Outcome, Refused> {
         let cause = match result {
             Ok(Reply::Order(report)) => return Ok(Outcome::Acknowledged(report)),
             Ok(Reply::Accepted(accepted)) => return Ok(Outcome::Accepted(accepted)),
@@ -492,10 +502,22 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
 
 /// What an order is asked for by.
 #[derive(Clone, Copy)]
-struct Named {
-    symbol: Symbol,
-    client_order_id: ClientOrderId,
-    class: OrderClass,
+pub(crate) struct Named {
+    pub(crate) symbol: Symbol,
+    pub(crate) client_order_id: ClientOrderId,
+    pub(crate) class: OrderClass,
+}
+
+impl Named {
+    pub(crate) fn of(prepared: &PreparedOrder) -> Result<Self, Refused> {
+        let order = prepared.order();
+        let Some(client_order_id) = order.client_order_id else {
+            return Err(Refused::NotSent(NotSent::NoClientOrderId));
+        };
+        let class =
+            if order.kind.is_conditional() { OrderClass::Conditional } else { OrderClass::Plain };
+        Ok(Self { symbol: order.symbol, client_order_id, class })
+    }
 }
 
 fn unexpected(op: &Operation<'_>) -> Malformed {

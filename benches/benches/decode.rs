@@ -23,7 +23,7 @@ fn order(c: &mut Criterion, name: &str, binance: &Binance, body: &str) {
     group.bench_function("hoox", |b| {
         b.iter(|| {
             let body = black_box(bytes.as_mut_slice());
-            binance.decode(OperationKind::Place, 200, Headers::none(), body).unwrap()
+            binance.decode(&OperationKind::Place.into(), 200, Headers::none(), body).unwrap()
         });
     });
     group.bench_function("serde_json", |b| {
@@ -44,7 +44,11 @@ fn instruments(c: &mut Criterion) {
     group.bench_function("hoox", |b| {
         b.iter_batched_ref(
             || bytes.to_vec(),
-            |body| binance.decode(OperationKind::Instruments, 200, Headers::none(), body).unwrap(),
+            |body| {
+                binance
+                    .decode(&OperationKind::Instruments.into(), 200, Headers::none(), body)
+                    .unwrap()
+            },
             BatchSize::LargeInput,
         );
     });

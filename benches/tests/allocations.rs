@@ -52,7 +52,8 @@ fn acknowledgement(name: &str, binance: &Binance, body: &str) {
     let mut body = body.as_bytes().to_vec();
     let decode = || {
         let body = black_box(body.as_mut_slice());
-        let reply = binance.decode(OperationKind::Place, 200, Headers::none(), body).unwrap();
+        let reply =
+            binance.decode(&OperationKind::Place.into(), 200, Headers::none(), body).unwrap();
         assert!(matches!(black_box(reply), Reply::Order(_)));
     };
     assert_eq!(allocations(decode), 0, "{name}");

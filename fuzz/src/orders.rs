@@ -36,7 +36,7 @@ impl<'a> Case<'a> {
     /// The instruments, if they can be read.
     pub fn instruments(&self, provider: &impl ExchangeProvider) -> Option<Instruments> {
         let body = &mut self.body.to_vec();
-        match provider.decode(OperationKind::Instruments, 200, Headers::none(), body) {
+        match provider.decode(&OperationKind::Instruments.into(), 200, Headers::none(), body) {
             Ok(Reply::Instruments(instruments)) => Some(instruments),
             Ok(other) => panic!("asked for instruments, got {other:?}"),
             Err(_) => None,

@@ -4,7 +4,8 @@
 use core::time::Duration;
 
 use hoox_connector::{
-    Change, Decimal, ExchangeProvider, Headers, OperationKind as Kind, Reply, Timestamp, VenueError,
+    Asked, Change, Decimal, ExchangeProvider, Headers, Operation, OperationKind as Kind, Reply,
+    Symbol, Timestamp, VenueError,
 };
 
 use crate::input::{Input, is_json, with_escaped_member};
@@ -30,14 +31,28 @@ pub fn decode<P: ExchangeProvider>(markets: &[P; 2], data: &[u8]) {
     let find = move |_: &str| (!header.is_empty()).then_some(header);
     let headers = Headers::new(&find);
     let body = input.0;
+    let symbol = Symbol::new("BTCUSDT").expect("a symbol");
+    // The smallest pages, so that any list may have another.
+    let from = Some(Timestamp::from_millis(1));
+    let asked = Asked::from(&match op {
+        Kind::Depth => Operation::Depth { symbol, levels: 1 },
+        Kind::OrderHistory => {
+            Operation::OrderHistory { symbol, order: None, since: from, limit: Some(1), page: None }
+        }
+        Kind::Fills => {
+            Operation::Fills { symbol, order: None, since: from, limit: Some(1), page: None }
+        }
+        _ => Operation::ServerTime,
+    });
+    let asked = if asked.kind == op { asked } else { op.into() };
 
     let usage = provider.usage(headers);
     assert!(usage.iter().all(|usage| !usage.window.is_zero()), "a window without length");
-    let result = provider.decode(op, status, headers, &mut body.to_vec());
+    let result = provider.decode(&asked, status, headers, &mut body.to_vec());
     check(op, &result);
     check_status(op, status, body, &result);
     if let Some(mut other) = with_escaped_member(body) {
-        let general = provider.decode(op, status, headers, &mut other);
+        let general = provider.decode(&asked, status, headers, &mut other);
         if result.is_ok() || general.is_ok() {
             assert_eq!(shown(&result), shown(&general), "the fast and the general reader disagree");
         }
@@ -126,6 +141,7 @@ fn answers(op: Kind, reply: &Reply) -> bool {
         }
         Kind::Instruments => matches!(reply, Reply::Instruments(_)),
         Kind::Ticker => matches!(reply, Reply::Ticker(_)),
+        Kind::Depth => matches!(reply, Reply::Depth(_)),
         Kind::BookTop => matches!(reply, Reply::BookTop(_)),
         Kind::FundingRate => matches!(reply, Reply::FundingRate(_)),
         Kind::ServerTime => matches!(reply, Reply::ServerTime(_)),
@@ -144,6 +160,7 @@ fn check_values(reply: &Reply) {
                 assert!(flat || position.side.is_some(), "neither long nor short: {position:?}");
             }
         }
+        Reply::Depth(book) => assert!(book.snapshot, "a book that is not whole"),
         Reply::Instruments(instruments) => {
             for instrument in instruments {
                 for name in [&instrument.symbol, &instrument.venue_symbol] {

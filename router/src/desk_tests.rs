@@ -2,8 +2,8 @@ use std::cell::Cell;
 use std::sync::Mutex;
 
 use hoox_connector::{
-    Change, Cost, EncodeError, Headers, Method, NewOrder, OperationSet, Rejection, Reply, Request,
-    RequestBuf, Response, Side, Ticker, TransportError, VenueError,
+    Asked, Change, Cost, EncodeError, Headers, Method, NewOrder, OperationSet, Rejection, Reply,
+    Request, RequestBuf, Response, Side, Ticker, TransportError, VenueError,
 };
 
 use super::*;
@@ -51,7 +51,7 @@ impl ExchangeProvider for Dialect {
 
     fn decode(
         &self,
-        op: OperationKind,
+        asked: &Asked<'_>,
         _: u16,
         _: Headers<'_>,
         _: &mut [u8],
@@ -60,7 +60,7 @@ impl ExchangeProvider for Dialect {
             return Err(VenueError::Rejected(Rejection::new(reason, -1, "no")));
         }
         let symbol = symbol();
-        Ok(match op {
+        Ok(match asked.kind {
             OperationKind::Instruments => {
                 Reply::Instruments(Instruments::new(vec![Instrument::new(
                     Venue::Binance,

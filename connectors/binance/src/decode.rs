@@ -1,15 +1,16 @@
 //! Replies to neutral values.
 
 use hoox_connector::json::{self, Integer, MaybeNumber, Number, lenient};
+use hoox_connector::stream::{BookUpdate, Level};
 use hoox_connector::{
-    Accepted, Asset, Balance, BookTop, Change, ClientOrderId, Decimal, Fee, Fill, FundingRate,
-    Headers, Market, OperationKind as Kind, OrderId, OrderReport, OrderStatus, Position,
-    PositionSide, RejectReason, Rejection, Reply, Side, Symbol, Ticker, TimeInForce, Timestamp,
-    VenueError,
+    Accepted, Asked, Asset, Balance, BookTop, Change, ClientOrderId, Decimal, Fee, Fill,
+    FundingRate, Headers, Malformed, Market, OperationKind as Kind, OrderId, OrderReport,
+    OrderStatus, Page, Position, PositionSide, RejectReason, Rejection, Reply, Side, Symbol,
+    Ticker, TimeInForce, Timestamp, VenueError,
 };
 use serde::Deserialize;
 
-use crate::{errors, instruments};
+use crate::{errors, instruments, limits};
 
 mod scan;
 
@@ -17,12 +18,12 @@ use scan::Fields;
 
 pub(crate) fn decode(
     market: Market,
-    op: Kind,
+    asked: &Asked<'_>,
     status: u16,
     headers: Headers<'_>,
     body: &mut [u8],
 ) -> Result<Reply, VenueError> {
-    let body = &*body;
+    let (op, body) = (asked.kind, &*body);
     if !(200..300).contains(&status) {
         return errors::classify(market, op, status, headers, body);
     }
@@ -65,14 +66,19 @@ pub(crate) fn decode(
         (
             Kind::OpenOrders
             | Kind::OpenConditionalOrders
-            | Kind::OrderHistory
             | Kind::CancelAll
             | Kind::CancelAllConditional,
             _,
         ) => json::read(op, body)
             .map(|orders: Vec<Order>| Reply::Orders(orders.iter().map(Order::report).collect())),
-        (Kind::Fills, _) => json::read(op, body)
-            .map(|trades: Vec<Trade>| Reply::Fills(trades.into_iter().map(Trade::fill).collect())),
+        (Kind::OrderHistory, _) => json::read(op, body).map(|orders: Vec<Order>| {
+            let next = next_page(asked, orders.iter().map(|order| order.order_id));
+            Reply::Orders(orders.iter().map(Order::report).collect::<Page<_>>().with_next(next))
+        }),
+        (Kind::Fills, _) => json::read(op, body).map(|trades: Vec<Trade>| {
+            let next = next_page(asked, trades.iter().map(|trade| trade.id));
+            Reply::Fills(trades.into_iter().map(Trade::fill).collect::<Page<_>>().with_next(next))
+        }),
         (Kind::Positions, _) => json::read(op, body).map(|positions: Vec<PositionRow>| {
             Reply::Positions(positions.iter().map(PositionRow::position).collect())
         }),
@@ -109,14 +115,25 @@ pub(crate) fn decode(
             })
         }),
         (Kind::BookTop, _) => json::read(op, body).map(BookTicker::reply),
+        (Kind::Depth, _) => json::read(op, body).and_then(|book: Book| book.reply(asked)),
         (Kind::ServerTime, _) => json::read(op, body)
             .map(|time: ServerTime| Reply::ServerTime(Timestamp::from_millis(time.server_time))),
-        (op, _) => Err(VenueError::Malformed(hoox_connector::Malformed {
-            operation: op,
-            field: ".".into(),
-            problem: "no such operation here".into(),
-        })),
+        (op, _) => Err(malformed(op, ".", "no such operation here")),
     }
+}
+
+/// Where a list goes on that is ordered by number: behind the last of a full page. A list that was
+/// asked for without a beginning shows the newest rows, behind which there are none.
+fn next_page(asked: &Asked<'_>, ids: impl ExactSizeIterator<Item = u64>) -> Option<Box<str>> {
+    let begins = asked.page.is_some() || asked.since.is_some() || asked.order.is_some();
+    let limit = asked.limit.map_or(limits::PAGE, |limit| limit.clamp(1, limits::PAGE_MAX));
+    let full = ids.len() >= limit as usize;
+    let last = ids.max().filter(|_| begins && full)?;
+    Some(last.checked_add(1)?.to_string().into())
+}
+
+fn malformed(operation: Kind, field: &str, problem: &str) -> VenueError {
+    VenueError::Malformed(Malformed { operation, field: field.into(), problem: problem.into() })
 }
 
 /// An order of either market; what one of them lacks is absent.
@@ -334,11 +351,8 @@ fn batch(items: Vec<BatchItem<'_>>) -> Result<Reply, VenueError> {
                 }
             }
             (None, None) => {
-                return Err(VenueError::Malformed(hoox_connector::Malformed {
-                    operation: Kind::PlaceBatch,
-                    field: format!("[{index}].orderId"),
-                    problem: "neither an order nor an error".into(),
-                }));
+                let field = format!("[{index}].orderId");
+                return Err(malformed(Kind::PlaceBatch, &field, "neither an order nor an error"));
             }
         });
     }
@@ -638,6 +652,38 @@ impl BookTicker {
             update_id: None,
             at: self.time.and_then(millis),
         })
+    }
+}
+
+/// spot rest-api.md and linear, "Order book": the update that the stream of changes goes on from.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Book {
+    last_update_id: u64,
+    bids: Vec<(Number, Number)>,
+    asks: Vec<(Number, Number)>,
+    /// linear: when the book changed.
+    #[serde(default, rename = "T")]
+    at: Option<Integer>,
+}
+
+impl Book {
+    fn reply(self, asked: &Asked<'_>) -> Result<Reply, VenueError> {
+        let symbol =
+            asked.symbol.ok_or_else(|| malformed(asked.kind, "symbol", "not known which"))?;
+        let levels = |side: Vec<(Number, Number)>| -> Vec<Level> {
+            side.into_iter().map(|(price, quantity)| (price.0, quantity.0)).collect()
+        };
+        Ok(Reply::Depth(BookUpdate {
+            symbol,
+            snapshot: true,
+            bids: levels(self.bids),
+            asks: levels(self.asks),
+            first_id: None,
+            last_id: self.last_update_id,
+            previous_id: None,
+            at: self.at.and_then(millis),
+        }))
     }
 }
 

@@ -66,7 +66,8 @@ fn write(mut writer: Writer<'_>, op: &Operation<'_>) -> Result<(), EncodeError> 
             writer.order_ref(symbol, order, *class);
             writer.sign(params, Place::Query)
         }
-        Operation::OpenOrders { symbol, class } => {
+        Operation::OpenOrders { symbol, class, page } => {
+            whole(*page)?;
             let path = match (market, class) {
                 (Spot, _) => "/api/v3/openOrders",
                 (Linear, OrderClass::Plain) => "/fapi/v1/openOrders",
@@ -77,25 +78,28 @@ fn write(mut writer: Writer<'_>, op: &Operation<'_>) -> Result<(), EncodeError> 
             writer.symbol(symbol.as_ref());
             writer.sign(params, Place::Query)
         }
-        Operation::OrderHistory { symbol, since, limit } => {
+        // A closed order is read by its ids, wherever it is.
+        Operation::OrderHistory { order: Some(_), .. } => Err(unsupported("history of one order")),
+        Operation::OrderHistory { symbol, since, limit, page, .. } => {
             let params =
                 writer.begin(Method::Get, pick(market, "/api/v3/allOrders", "/fapi/v1/allOrders"));
             writer.text("symbol=", symbol.as_str());
-            writer.since_and_limit(*since, *limit);
+            writer.bounds("&orderId=", *page, *since, *limit)?;
             writer.sign(params, Place::Query)
         }
-        Operation::Fills { symbol, order, since, limit } => {
+        Operation::Fills { symbol, order, since, limit, page } => {
             let params =
                 writer.begin(Method::Get, pick(market, "/api/v3/myTrades", "/fapi/v1/userTrades"));
             writer.text("symbol=", symbol.as_str());
             if let Some(order) = order {
                 writer.text("&orderId=", order.as_str());
             }
-            writer.since_and_limit(*since, *limit);
+            writer.bounds("&fromId=", *page, *since, *limit)?;
             writer.sign(params, Place::Query)
         }
         // Answers for the whole account in one weight, so the symbol is left to the caller.
-        Operation::Positions { .. } => {
+        Operation::Positions { page, .. } => {
+            whole(*page)?;
             let params = writer.begin(Method::Get, "/fapi/v3/positionRisk");
             writer.sign(params, Place::Query)
         }
@@ -127,7 +131,8 @@ fn write(mut writer: Writer<'_>, op: &Operation<'_>) -> Result<(), EncodeError> 
             });
             writer.sign(params, Place::Body)
         }
-        Operation::Instruments { symbol } => {
+        Operation::Instruments { symbol, page } => {
+            whole(*page)?;
             let path = pick(market, "/api/v3/exchangeInfo", "/fapi/v1/exchangeInfo");
             // The futures list knows no symbol filter.
             writer.public(path, symbol.as_ref().filter(|_| market == Spot))
@@ -140,6 +145,14 @@ fn write(mut writer: Writer<'_>, op: &Operation<'_>) -> Result<(), EncodeError> 
         Operation::BookTop { symbol } => {
             let path = pick(market, "/api/v3/ticker/bookTicker", "/fapi/v1/ticker/bookTicker");
             writer.public(path, Some(symbol))
+        }
+        Operation::Depth { symbol, levels } => {
+            let query = writer.begin(Method::Get, pick(market, "/api/v3/depth", "/fapi/v1/depth"));
+            writer.text("symbol=", symbol.as_str());
+            writer.number("&limit=", u64::from(crate::limits::depth_levels(market, *levels)));
+            let query = writer.buf.since(query);
+            writer.buf.set_query(query);
+            Ok(())
         }
         Operation::FundingRate { symbol } => writer.public("/fapi/v1/premiumIndex", Some(symbol)),
         Operation::ServerTime => writer.public(pick(market, "/api/v3/time", "/fapi/v1/time"), None),
@@ -437,13 +450,28 @@ impl Writer<'_> {
         }
     }
 
-    fn since_and_limit(&mut self, since: Option<Timestamp>, limit: Option<u32>) {
-        if let Some(since) = since {
-            self.number("&startTime=", since.as_millis());
+    /// Where a list begins, by number or by time, and how long it is. A number is the first that is
+    /// listed; futures refuse it together with a time (linear, "Account Trade List").
+    fn bounds(
+        &mut self,
+        id_name: &'static str,
+        page: Option<&str>,
+        since: Option<Timestamp>,
+        limit: Option<u32>,
+    ) -> Result<(), EncodeError> {
+        match (page, since) {
+            (Some(page), _) => {
+                let (field, problem) = ("page", "not a number");
+                let id = page.parse().map_err(|_| EncodeError::Invalid { field, problem })?;
+                self.number(id_name, id);
+            }
+            (None, Some(since)) => self.number("&startTime=", since.as_millis()),
+            (None, None) => {}
         }
         if let Some(limit) = limit {
-            self.number("&limit=", u64::from(limit));
+            self.number("&limit=", u64::from(limit.clamp(1, crate::limits::PAGE_MAX)));
         }
+        Ok(())
     }
 
     #[inline]
@@ -522,6 +550,14 @@ pub(crate) fn check_client_id(id: &ClientOrderId) -> Result<(), EncodeError> {
         return Err(EncodeError::Invalid { field, problem: "holds one of ~ @ #" });
     }
     Ok(())
+}
+
+/// The lists that come whole.
+fn whole(page: Option<&str>) -> Result<(), EncodeError> {
+    match page {
+        None => Ok(()),
+        Some(_) => Err(EncodeError::Invalid { field: "page", problem: "the list has one page" }),
+    }
 }
 
 fn pick(market: Market, spot: &'static str, linear: &'static str) -> &'static str {

@@ -118,7 +118,7 @@ impl OrderEntry for Binance {
         };
         Ok(match id {
             Id::Request(request_id) => {
-                let result = decode::decode(self.market, op, status, Headers::none(), body);
+                let result = decode::decode(self.market, &op.into(), status, Headers::none(), body);
                 FrameReply::Answer { request_id, result: result.map_err(throttled) }
             }
             Id::Logon if (200..300).contains(&status) => FrameReply::LoggedOn(Ok(())),

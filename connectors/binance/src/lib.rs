@@ -42,8 +42,8 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use hoox_connector::{
-    Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Market, Operation,
-    OperationKind, RateRule, RateUsage, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
+    Asked, Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Market,
+    Operation, RateRule, RateUsage, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
 };
 
 pub use template::OrderTemplate;
@@ -196,12 +196,12 @@ impl ExchangeProvider for Binance {
 
     fn decode(
         &self,
-        op: OperationKind,
+        asked: &Asked<'_>,
         status: u16,
         headers: Headers<'_>,
         body: &mut [u8],
     ) -> Result<Reply, VenueError> {
-        decode::decode(self.market, op, status, headers, body)
+        decode::decode(self.market, asked, status, headers, body)
     }
 
     fn rate_rules(&self) -> Vec<RateRule> {

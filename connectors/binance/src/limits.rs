@@ -15,6 +15,11 @@ const VISIBILITY_DELAY: Duration = Duration::from_secs(2);
 /// The most orders in one batch (linear, "Place Multiple Orders").
 pub(crate) const BATCH_MAX: usize = 5;
 
+/// How many orders of the past, or executions, come in one reply unless asked for otherwise, and how
+/// many at most (both markets).
+pub(crate) const PAGE: u32 = 500;
+pub(crate) const PAGE_MAX: u32 = 1_000;
+
 const SPOT: Capabilities = {
     let mut it = Capabilities::new(OperationSet::of(&[
         Kind::Place,
@@ -34,6 +39,7 @@ const SPOT: Capabilities = {
         Kind::Instruments,
         Kind::Ticker,
         Kind::BookTop,
+        Kind::Depth,
         Kind::ServerTime,
     ]));
     it.market_by_quote = true;
@@ -71,6 +77,7 @@ const LINEAR: Capabilities = {
         Kind::Instruments,
         Kind::Ticker,
         Kind::BookTop,
+        Kind::Depth,
         Kind::FundingRate,
         Kind::ServerTime,
         Kind::CreateListenKey,
@@ -124,7 +131,32 @@ pub(crate) fn cost(market: Market, op: &Operation<'_>) -> Cost {
         Kind::Instruments => weight(if spot { 20 } else { 1 }),
         Kind::Ticker => weight(if spot { 2 } else { 1 }),
         Kind::BookTop => weight(2),
+        Kind::Depth => match op {
+            Operation::Depth { levels, .. } => weight(depth_weight(market, *levels)),
+            _ => weight(depth_weight(market, u32::MAX)),
+        },
         _ => weight(1),
+    }
+}
+
+/// How many levels of a book to ask for: futures know these numbers only (linear, "Order Book").
+pub(crate) fn depth_levels(market: Market, levels: u32) -> u32 {
+    match market {
+        Market::Spot => levels.clamp(1, 5_000),
+        _ => [5, 10, 20, 50, 100, 500].into_iter().find(|it| *it >= levels).unwrap_or(1_000),
+    }
+}
+
+fn depth_weight(market: Market, levels: u32) -> u32 {
+    match (market, depth_levels(market, levels)) {
+        (Market::Spot, ..=100) => 5,
+        (Market::Spot, ..=500) => 25,
+        (Market::Spot, ..=1_000) => 50,
+        (Market::Spot, _) => 250,
+        (_, ..=50) => 2,
+        (_, ..=100) => 5,
+        (_, ..=500) => 10,
+        _ => 20,
     }
 }
 

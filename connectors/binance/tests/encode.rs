@@ -190,7 +190,7 @@ fn what_spot_does_not_have_is_refused_before_anything_is_sent() {
     let amendment = Amendment { symbol, order, side, quantity: Some(dec("1")), price: None };
     for op in [
         Operation::Amend(&amendment),
-        Operation::Positions { symbol: None },
+        Operation::Positions { symbol: None, page: None },
         Operation::SetLeverage { symbol, leverage: 5, margin_mode: None, position_side: None },
         Operation::SetMarginMode { symbol, mode: MarginMode::Cross },
         Operation::SetPositionMode { symbol: None, mode: PositionMode::Hedge },
@@ -361,7 +361,7 @@ fn lists_of_orders_and_fills() {
     use OrderClass::{Conditional, Plain};
     let symbol = Some(btc());
     for class in [Plain, Conditional] {
-        let op = Operation::OpenOrders { symbol, class };
+        let op = Operation::OpenOrders { symbol, class, page: None };
         signed(&spot(), op, "GET /api/v3/openOrders", "symbol=BTCUSDT");
         let op = Operation::CancelAll { symbol, class };
         signed(&spot(), op, "DELETE /api/v3/openOrders", "symbol=BTCUSDT");
@@ -372,7 +372,7 @@ fn lists_of_orders_and_fills() {
     }
     signed(
         &spot(),
-        Operation::OpenOrders { symbol: None, class: Plain },
+        Operation::OpenOrders { symbol: None, class: Plain, page: None },
         "GET /api/v3/openOrders",
         "",
     );
@@ -380,26 +380,60 @@ fn lists_of_orders_and_fills() {
         (Plain, "GET /fapi/v1/openOrders", "DELETE /fapi/v1/allOpenOrders"),
         (Conditional, "GET /fapi/v1/openAlgoOrders", "DELETE /fapi/v1/algoOpenOrders"),
     ] {
-        signed(&linear(), Operation::OpenOrders { symbol, class }, open, "symbol=BTCUSDT");
-        signed(&linear(), Operation::OpenOrders { symbol: None, class }, open, "");
+        signed(
+            &linear(),
+            Operation::OpenOrders { symbol, class, page: None },
+            open,
+            "symbol=BTCUSDT",
+        );
+        signed(&linear(), Operation::OpenOrders { symbol: None, class, page: None }, open, "");
         signed(&linear(), Operation::CancelAll { symbol, class }, all, "symbol=BTCUSDT");
     }
 
     let (symbol, since) = (btc(), Some(Timestamp::from_millis(1_699_999_000_000)));
-    let history = Operation::OrderHistory { symbol, since, limit: Some(50) };
+    let history =
+        Operation::OrderHistory { symbol, order: None, since, limit: Some(50), page: None };
     let params = "symbol=BTCUSDT&startTime=1699999000000&limit=50";
     signed(&spot(), history, "GET /api/v3/allOrders", params);
     signed(&linear(), history, "GET /fapi/v1/allOrders", params);
-    let history = Operation::OrderHistory { symbol, since: None, limit: None };
+    let history =
+        Operation::OrderHistory { symbol, order: None, since: None, limit: None, page: None };
     signed(&linear(), history, "GET /fapi/v1/allOrders", "symbol=BTCUSDT");
 
     let order = Some(OrderId::from(7));
-    let fills = Operation::Fills { symbol, order, since, limit: Some(1000) };
+    let fills = Operation::Fills { symbol, order, since, limit: Some(1000), page: None };
     let params = "symbol=BTCUSDT&orderId=7&startTime=1699999000000&limit=1000";
     signed(&spot(), fills, "GET /api/v3/myTrades", params);
     signed(&linear(), fills, "GET /fapi/v1/userTrades", params);
-    let fills = Operation::Fills { symbol, order: None, since: None, limit: None };
+    let fills = Operation::Fills { symbol, order: None, since: None, limit: None, page: None };
     signed(&spot(), fills, "GET /api/v3/myTrades", "symbol=BTCUSDT");
+
+    // A page begins at a number, not at a time, which futures refuse together.
+    let page = Some("9007199254740994");
+    let history = Operation::OrderHistory { symbol, order: None, since, limit: Some(9_999), page };
+    let params = "symbol=BTCUSDT&orderId=9007199254740994&limit=1000";
+    signed(&spot(), history, "GET /api/v3/allOrders", params);
+    signed(&linear(), history, "GET /fapi/v1/allOrders", params);
+    let fills = Operation::Fills { symbol, order, since: None, limit: None, page };
+    let params = "symbol=BTCUSDT&orderId=7&fromId=9007199254740994";
+    signed(&spot(), fills, "GET /api/v3/myTrades", params);
+}
+
+#[test]
+fn pages_that_do_not_exist_are_refused() {
+    let symbol = btc();
+    let (since, limit) = (None, None);
+    for op in [
+        Operation::OrderHistory { symbol, order: None, since, limit, page: Some("1&side=BUY") },
+        Operation::Fills { symbol, order: None, since, limit, page: Some("") },
+        Operation::OpenOrders { symbol: Some(symbol), class: OrderClass::Plain, page: Some("1") },
+        Operation::Positions { symbol: None, page: Some("1") },
+        Operation::Instruments { symbol: None, page: Some("1") },
+    ] {
+        let answer = linear().encode(&op, Timestamp::default(), &mut RequestBuf::new()).map(|_| ());
+        let refused = matches!(answer, Err(EncodeError::Invalid { field: "page", .. }));
+        assert!(refused, "{op:?}: {answer:?}");
+    }
 }
 
 #[test]
@@ -407,7 +441,7 @@ fn the_account_and_its_settings() {
     let symbol = btc();
     signed(&spot(), Operation::Balances, "GET /api/v3/account", "");
     signed(&linear(), Operation::Balances, "GET /fapi/v3/account", "");
-    let op = Operation::Positions { symbol: None };
+    let op = Operation::Positions { symbol: None, page: None };
     signed(&linear(), op, "GET /fapi/v3/positionRisk", "");
     let op =
         Operation::SetLeverage { symbol, leverage: 21, margin_mode: None, position_side: None };
@@ -428,10 +462,21 @@ fn the_account_and_its_settings() {
 fn public_reads_carry_neither_key_nor_signature() {
     let symbol = btc();
     let one = "symbol=BTCUSDT";
+    let depth = |levels| Operation::Depth { symbol, levels };
+    public(&spot(), depth(0), "/api/v3/depth", "symbol=BTCUSDT&limit=1");
+    public(&spot(), depth(9_999), "/api/v3/depth", "symbol=BTCUSDT&limit=5000");
+    public(&linear(), depth(1), "/fapi/v1/depth", "symbol=BTCUSDT&limit=5");
+    public(&linear(), depth(51), "/fapi/v1/depth", "symbol=BTCUSDT&limit=100");
+    public(&linear(), depth(9_999), "/fapi/v1/depth", "symbol=BTCUSDT&limit=1000");
     public(&spot(), Operation::ServerTime, "/api/v3/time", "");
     public(&linear(), Operation::ServerTime, "/fapi/v1/time", "");
-    public(&spot(), Operation::Instruments { symbol: None }, "/api/v3/exchangeInfo", "");
-    let op = Operation::Instruments { symbol: Some(symbol) };
+    public(
+        &spot(),
+        Operation::Instruments { symbol: None, page: None },
+        "/api/v3/exchangeInfo",
+        "",
+    );
+    let op = Operation::Instruments { symbol: Some(symbol), page: None };
     public(&spot(), op, "/api/v3/exchangeInfo", one);
     // The futures list cannot be narrowed.
     public(&linear(), op, "/fapi/v1/exchangeInfo", "");
@@ -479,6 +524,7 @@ fn every_supported_operation_is_encoded_by_some_test_here() {
         OperationKind::Instruments,
         OperationKind::Ticker,
         OperationKind::BookTop,
+        OperationKind::Depth,
         OperationKind::ServerTime,
     ];
     let linear_only = [

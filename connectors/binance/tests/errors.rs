@@ -258,7 +258,7 @@ fn a_throttle_keeps_every_wait_the_venue_names() {
 
     let find = |name: &str| name.eq_ignore_ascii_case("Retry-After").then_some("17");
     let mut body = br#"{"code":-1003,"msg":"Too much request weight used"}"#.to_vec();
-    let answer = spot().decode(Kind::Balances, 429, Headers::new(&find), &mut body);
+    let answer = spot().decode(&Kind::Balances.into(), 429, Headers::new(&find), &mut body);
     let Err(VenueError::Throttled(throttle)) = answer else { panic!() };
     assert_eq!(throttle.retry_after, Some(Duration::from_secs(17)));
     assert_eq!(throttle.until, None);

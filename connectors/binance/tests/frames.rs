@@ -123,9 +123,13 @@ fn the_methods_of_each_market() {
             Some("algoOrder.cancel"),
         ),
         (Operation::Order { symbol, order, class }, Some("order.status"), Some("order.status")),
-        (Operation::OpenOrders { symbol: Some(symbol), class }, Some("openOrders.status"), None),
+        (
+            Operation::OpenOrders { symbol: Some(symbol), class, page: None },
+            Some("openOrders.status"),
+            None,
+        ),
         (Operation::Balances, Some("account.status"), None),
-        (Operation::Positions { symbol: None }, None, None),
+        (Operation::Positions { symbol: None, page: None }, None, None),
         (Operation::CancelAll { symbol: Some(symbol), class }, None, None),
         (Operation::PlaceBatch(core::slice::from_ref(&plain)), None, None),
         (Operation::ServerTime, None, None),
@@ -296,7 +300,7 @@ fn linear_answers_are_the_rest_replies() {
     ] {
         use hoox_connector::{ExchangeProvider, Headers};
         let mut body = rest(name).to_string().into_bytes();
-        let expected = linear().decode(op, 200, Headers::none(), &mut body).unwrap();
+        let expected = linear().decode(&op.into(), 200, Headers::none(), &mut body).unwrap();
         let told = result(&linear(), op, &frame(rest(name))).unwrap();
         assert_eq!(format!("{told:?}"), format!("{expected:?}"), "{name}");
     }

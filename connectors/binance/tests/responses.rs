@@ -7,22 +7,19 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hoox_binance::Binance;
+use hoox_connector::stream::BookUpdate;
 use hoox_connector::{
-    Accepted, Balance, BookTop, Change, ClientOrderId, Fee, Fill, FundingRate, Instrument,
-    InstrumentStatus, Instruments, LotRule, Market, NotionalRule, OperationKind as Kind, OrderId,
-    OrderReport, OrderStatus, PercentPriceRule, Position, PositionSide, RateUsage, Reply, Side,
-    TimeInForce, Timestamp, Venue,
+    Accepted, Asked, Balance, BookTop, Change, ClientOrderId, ExchangeProvider, Fee, Fill,
+    FundingRate, Headers, Instrument, InstrumentStatus, Instruments, LotRule, Market, NotionalRule,
+    Operation, OperationKind as Kind, OrderId, OrderReport, OrderStatus, PercentPriceRule,
+    Position, PositionSide, RateUsage, Reply, Side, TimeInForce, Timestamp, Venue, VenueError,
 };
 use support::{asset, at, dec, decode, linear, read, sample, spot, symbol};
 
 /// Samples of endpoints for which there is no neutral operation.
-const NO_OPERATION: [&str; 5] = [
-    "linear_depth",
-    "spot_depth",
-    "linear_position_mode",
-    "linear_symbol_config",
-    "spot_rate_limit_order",
-];
+const NO_OPERATION: [&str; 3] =
+    ["linear_position_mode", "linear_symbol_config", "spot_rate_limit_order"];
 
 const READ_HERE: [&str; 25] = [
     "linear_account_v3",
@@ -52,7 +49,8 @@ const READ_HERE: [&str; 25] = [
     "spot_order_full_filled",
 ];
 
-const READ_HERE_TOO: [&str; 3] = ["spot_order_result", "spot_query_order_new", "spot_server_time"];
+const READ_HERE_TOO: [&str; 5] =
+    ["linear_depth", "spot_depth", "spot_order_result", "spot_query_order_new", "spot_server_time"];
 
 #[test]
 fn no_sample_is_forgotten() {
@@ -79,9 +77,70 @@ fn order(reply: Reply) -> OrderReport {
     report
 }
 
+fn asked<'a>(op: &Operation<'a>, binance: &Binance, body: &str) -> Result<Reply, VenueError> {
+    let mut body = body.as_bytes().to_vec();
+    binance.decode(&Asked::from(op), 200, Headers::none(), &mut body)
+}
+
+#[test]
+fn books_are_whole_and_numbered() {
+    let btc = symbol("BTCUSDT");
+    let op = Operation::Depth { symbol: btc, levels: 5 };
+    for (binance, name, at) in
+        [(spot(), "spot_depth", None), (linear(), "linear_depth", at(1_589_436_922_959))]
+    {
+        let Ok(Reply::Depth(book)) = asked(&op, &binance, &sample(name).1) else { panic!() };
+        let expected = BookUpdate {
+            symbol: btc,
+            snapshot: true,
+            bids: vec![(dec("4.00000000"), dec("431.00000000"))],
+            asks: vec![(dec("4.00000200"), dec("12.00000000"))],
+            first_id: None,
+            last_id: 1_027_024,
+            previous_id: None,
+            at,
+        };
+        assert_eq!(book, expected);
+    }
+    // The reply does not name the symbol.
+    let unnamed = decode(&spot(), Kind::Depth, 200, &sample("spot_depth").1);
+    assert!(matches!(unnamed, Err(VenueError::Malformed(it)) if it.field == "symbol"));
+    for (body, field) in [
+        (r#"{"bids":[],"asks":[]}"#, "lastUpdateId"),
+        (r#"{"lastUpdateId":1,"bids":[["1"]],"asks":[]}"#, "bids[0]"),
+        (r#"{"lastUpdateId":1,"bids":[],"asks":[["1","x"]]}"#, "asks[0][1]"),
+    ] {
+        let Err(VenueError::Malformed(it)) = asked(&op, &spot(), body) else { panic!("{body}") };
+        assert_eq!(it.field, field);
+    }
+}
+
+#[test]
+fn full_pages_lead_on_from_their_last_number() {
+    let symbol = symbol("BTCUSDT");
+    let since = at(1);
+    let (_, order) = sample("spot_query_order_new");
+    let two = format!("[{order},{order}]");
+    let next = |binance: &Binance, since, limit, page| {
+        let op = Operation::OrderHistory { symbol, order: None, since, limit, page };
+        let Ok(Reply::Orders(read)) = asked(&op, binance, &two) else { panic!() };
+        assert_eq!(read.len(), 2);
+        read.next
+    };
+    let id: serde_json::Value = serde_json::from_str(&order).unwrap();
+    let behind = Some((id["orderId"].as_u64().unwrap() + 1).to_string().into_boxed_str());
+    for binance in [spot(), linear()] {
+        assert_eq!(next(&binance, since, Some(2), None), behind);
+        assert_eq!(next(&binance, None, Some(2), Some("1")), behind);
+        assert_eq!(next(&binance, since, Some(3), None), None, "room was left");
+        assert_eq!(next(&binance, since, None, None), None, "500 would be full");
+        assert_eq!(next(&binance, None, Some(2), None), None, "nothing is newer than the newest");
+    }
+}
+
 fn orders(reply: Reply) -> Vec<OrderReport> {
     let Reply::Orders(reports) = reply else { panic!("{reply:?}") };
-    reports
+    reports.rows
 }
 
 #[test]
@@ -333,7 +392,7 @@ fn linear_positions_have_a_side_and_a_size_without_sign() {
     expected.mark_price = Some(dec("0.4104759"));
     expected.unrealized_pnl = Some(dec("0.764277"));
     expected.updated_at = at(1_720_736_417_660);
-    assert_eq!(read_positions(&body), [expected]);
+    assert_eq!(*read_positions(&body), [expected]);
 
     for (side, amount, expected, hedge) in [
         ("BOTH", "-0.5", Some(PositionSide::Short), false),
@@ -366,7 +425,7 @@ fn fills_are_read_on_both_markets() {
     expected.fee = Some(Fee { asset: asset("USDT"), amount: dec("0.0781901") });
     expected.maker = Some(false);
     expected.realized_pnl = Some(dec("-0.91539999"));
-    assert_eq!(fills(read(&linear(), Kind::Fills, "linear_user_trades")), [expected]);
+    assert_eq!(*fills(read(&linear(), Kind::Fills, "linear_user_trades")), [expected]);
 
     // spot rest-api.md, "Account trade list".
     let body = r#"[{"symbol":"BNBBTC","id":28457,"orderId":100234,"orderListId":-1,"price":"4.00000100","qty":"12.00000000","quoteQty":"48.000012","commission":"10.10000000","commissionAsset":"BNB","time":1499865549590,"isBuyer":true,"isMaker":false,"isBestMatch":true}]"#;
@@ -379,7 +438,7 @@ fn fills_are_read_on_both_markets() {
     );
     expected.fee = Some(Fee { asset: asset("BNB"), amount: dec("10.1") });
     expected.maker = Some(false);
-    assert_eq!(fills(decode(&spot(), Kind::Fills, 200, body)), [expected]);
+    assert_eq!(*fills(decode(&spot(), Kind::Fills, 200, body)), [expected]);
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn batches_that_cannot_be() {
 }
 
 fn decode(op: OperationKind, body: &str) -> Result<Reply, VenueError> {
-    linear().decode(op, 200, Headers::none(), &mut body.as_bytes().to_vec())
+    linear().decode(&op.into(), 200, Headers::none(), &mut body.as_bytes().to_vec())
 }
 
 #[test]

@@ -111,8 +111,10 @@ impl Case {
             "query_by_client_id" => {
                 Operation::Order { symbol: self.symbol(), order: by_client(), class }
             }
-            "open_orders" => Operation::OpenOrders { symbol: Some(self.symbol()), class },
-            "positions" => Operation::Positions { symbol: Some(self.symbol()) },
+            "open_orders" => {
+                Operation::OpenOrders { symbol: Some(self.symbol()), class, page: None }
+            }
+            "positions" => Operation::Positions { symbol: Some(self.symbol()), page: None },
             "balance" => Operation::Balances,
             "set_leverage" => Operation::SetLeverage {
                 symbol: self.symbol(),

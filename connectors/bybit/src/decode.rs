@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 
 use hoox_connector::json::{self, Integer, MaybeNumber, Number, lenient};
+use hoox_connector::stream::{BookUpdate, Level};
 use hoox_connector::{
-    Accepted, BookTop, Change, ClientOrderId, FundingRate, Headers, Instruments, Malformed, Market,
-    OperationKind as Kind, OrderId, RejectReason, Rejection, Reply, Symbol, Ticker, Timestamp,
-    UnknownCause, VenueError,
+    Accepted, Asked, BookTop, Change, ClientOrderId, FundingRate, Headers, Instruments, Malformed,
+    Market, OperationKind as Kind, OrderId, Page, RejectReason, Rejection, Reply, Symbol, Ticker,
+    Timestamp, UnknownCause, VenueError,
 };
 use serde::Deserialize;
 
@@ -18,11 +19,12 @@ use crate::{Bybit, errors, instruments, limits};
 
 pub(crate) fn decode(
     bybit: &Bybit,
-    op: Kind,
+    asked: &Asked<'_>,
     status: u16,
     headers: Headers<'_>,
     body: &[u8],
 ) -> Result<Reply, VenueError> {
+    let op = asked.kind;
     let answer = Answer { market: bybit.market, op, status, headers, body };
     if !(200..300).contains(&status) {
         return answer.refusal().unwrap_or_else(|| errors::uncoded(status, headers, answer.body));
@@ -42,7 +44,7 @@ pub(crate) fn decode(
             Ok(Reply::Changed(Change::Applied))
         }),
         Kind::OrderById | Kind::OrderByClientId | Kind::ConditionalOrder => {
-            answer.read(|page: Page<Order<'_>>, _| match page.list.first() {
+            answer.read(|page: List<Order<'_>>, _| match page.list.first() {
                 Some(order) => Ok(Reply::Order(order.report(answer.market))),
                 // An order that is not there is an empty list.
                 None => {
@@ -53,29 +55,34 @@ pub(crate) fn decode(
             })
         }
         Kind::OpenOrders | Kind::OpenConditionalOrders => {
-            let page_size = bybit.page_size.unwrap_or(limits::OPEN_ORDERS_PAGE);
-            answer.read(|page: Page<Order<'_>>, _| {
-                page.is_whole(op, page_size)?;
+            answer.read(|list: List<Order<'_>>, _| {
                 let in_market =
                     |order: &&Order<'_>| op != Kind::OpenOrders || !order.is_untriggered();
-                let orders = page.list.iter().filter(in_market);
-                Ok(Reply::Orders(orders.map(|order| order.report(answer.market)).collect()))
+                let orders = list.list.iter().filter(in_market);
+                let page: Page<_> = orders.map(|order| order.report(answer.market)).collect();
+                Ok(Reply::Orders(
+                    page.with_next(list.next(bybit.page_size.unwrap_or(limits::OPEN_ORDERS_PAGE))),
+                ))
             })
         }
-        Kind::OrderHistory => answer.read(|page: Page<Order<'_>>, _| {
-            Ok(Reply::Orders(page.list.iter().map(|order| order.report(answer.market)).collect()))
+        Kind::OrderHistory => answer.read(|list: List<Order<'_>>, _| {
+            let page: Page<_> = list.list.iter().map(|order| order.report(answer.market)).collect();
+            let size = asked.limit.unwrap_or(limits::HISTORY_PAGE);
+            Ok(Reply::Orders(page.with_next(list.next(size.min(limits::HISTORY_PAGE_MAX)))))
         }),
-        Kind::Fills => answer.read(|page: Page<Execution>, _| {
-            let fills = page.list.iter().filter_map(|row| row.fill(answer.market));
-            Ok(Reply::Fills(fills.collect()))
+        Kind::Fills => answer.read(|list: List<Execution>, _| {
+            let page: Page<_> =
+                list.list.iter().filter_map(|row| row.fill(answer.market)).collect();
+            let size = asked.limit.unwrap_or(limits::FILLS_PAGE);
+            Ok(Reply::Fills(page.with_next(list.next(size.min(limits::FILLS_PAGE_MAX)))))
         }),
-        Kind::Positions => answer.read(|page: Page<PositionRow>, _| {
-            page.is_whole(op, limits::POSITIONS_PAGE_MAX)?;
+        Kind::Positions => answer.read(|list: List<PositionRow>, _| {
             let wrong = |problem| malformed(op, "result.list.side", problem);
-            let positions = page.list.iter().map(|row| row.position().map_err(wrong));
-            positions.collect::<Result<_, _>>().map(Reply::Positions)
+            let positions = list.list.iter().map(|row| row.position().map_err(wrong));
+            let page = positions.collect::<Result<Page<_>, _>>()?;
+            Ok(Reply::Positions(page.with_next(list.next(limits::POSITIONS_PAGE_MAX))))
         }),
-        Kind::Balances => answer.read(|page: Page<Account>, _| {
+        Kind::Balances => answer.read(|page: List<Account>, _| {
             let coins = page.list.iter().flat_map(|account| &account.coin);
             Ok(Reply::Balances(coins.map(|coin| coin.balance(answer.market)).collect()))
         }),
@@ -93,19 +100,20 @@ pub(crate) fn decode(
                 }
             })
         }
-        // The first page is the whole list as of now; were it not, a symbol beyond it is not found.
-        Kind::Instruments => answer.read(|page: Page<instruments::Row<'_>>, time| {
+        Kind::Instruments => answer.read(|page: List<instruments::Row<'_>>, time| {
             let rows = page.list.iter().filter(|row| row.is_offered(answer.market));
             let mut list =
                 Instruments::new(rows.map(|row| row.instrument(answer.market)).collect());
             list.at = time;
+            // Any page of this list but the last tells where the next begins.
+            list.next = page.next(1);
             Ok(Reply::Instruments(list))
         }),
-        Kind::Ticker => answer.read(|page: Page<TickerRow>, _| {
+        Kind::Ticker => answer.read(|page: List<TickerRow>, _| {
             let row = page.only(op)?;
             Ok(Reply::Ticker(Ticker::new(row.symbol, row.last_price.0, row.mark_price.0)))
         }),
-        Kind::FundingRate => answer.read(|page: Page<FundingRow>, _| {
+        Kind::FundingRate => answer.read(|page: List<FundingRow>, _| {
             let row = page.only(op)?;
             Ok(Reply::FundingRate(FundingRate {
                 symbol: row.symbol,
@@ -113,7 +121,8 @@ pub(crate) fn decode(
                 next_at: row.next_funding_time.map(Timestamp::from_millis),
             }))
         }),
-        Kind::BookTop => answer.read(|book: Book, _| Ok(book.reply())),
+        Kind::BookTop => answer.read(|book: Book, _| Ok(book.top())),
+        Kind::Depth => answer.read(|book: Book, _| Ok(book.whole())),
         Kind::ServerTime => answer.read(|time: ServerTime, _| {
             let millis = u64::try_from(time.time_nano.0 / 1_000_000);
             let millis = millis.map_err(|_| malformed(op, "result.timeNano", "before 1970"))?;
@@ -216,7 +225,7 @@ struct BatchEnvelope<'a> {
     ret_msg: Cow<'a, str>,
     /// `data` in a frame.
     #[serde(alias = "data")]
-    result: Page<Ids>,
+    result: List<Ids>,
     #[serde(borrow)]
     ret_ext_info: Codes<'a>,
 }
@@ -237,34 +246,21 @@ struct Code<'a> {
 /// A list, with the place where its next page begins. Some lists tell one also on the last page.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Page<T> {
+struct List<T> {
     list: Vec<T>,
     #[serde(default)]
-    next_page_cursor: Cursor,
+    next_page_cursor: Option<Box<str>>,
 }
 
-impl<T> Page<T> {
-    /// A full page with a next one is not the whole list.
-    fn is_whole(&self, op: Kind, size: u32) -> Result<(), VenueError> {
-        if self.next_page_cursor.0 && self.list.len() >= size as usize {
-            return Err(malformed(op, "result.nextPageCursor", "more than one page"));
-        }
-        Ok(())
+impl<T> List<T> {
+    /// Where the list goes on, of which a page has `size` rows: one with room left is the last.
+    fn next(self, size: u32) -> Option<Box<str>> {
+        let full = self.list.len() >= size as usize;
+        self.next_page_cursor.filter(|cursor| full && !cursor.is_empty())
     }
 
     fn only(&self, op: Kind) -> Result<&T, VenueError> {
         self.list.first().ok_or_else(|| malformed(op, "result.list", "empty"))
-    }
-}
-
-/// Whether there is a next page.
-#[derive(Default)]
-struct Cursor(bool);
-
-impl<'de> Deserialize<'de> for Cursor {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let cursor = Option::<Cow<'de, str>>::deserialize(deserializer)?;
-        Ok(Self(cursor.is_some_and(|cursor| !cursor.is_empty())))
     }
 }
 
@@ -338,18 +334,31 @@ struct FundingRow {
 #[derive(Deserialize)]
 struct Book {
     s: Symbol,
-    b: Vec<Level>,
-    a: Vec<Level>,
+    b: Vec<(Number, Number)>,
+    a: Vec<(Number, Number)>,
     u: u64,
     ts: u64,
 }
 
-/// Price and size.
-#[derive(Deserialize)]
-struct Level(Number, Number);
-
 impl Book {
-    fn reply(&self) -> Reply {
+    /// `u` is the number that the stream's changes go on from.
+    fn whole(self) -> Reply {
+        let levels = |side: Vec<(Number, Number)>| -> Vec<Level> {
+            side.into_iter().map(|(price, size)| (price.0, size.0)).collect()
+        };
+        Reply::Depth(BookUpdate {
+            symbol: self.s,
+            snapshot: true,
+            bids: levels(self.b),
+            asks: levels(self.a),
+            first_id: None,
+            last_id: self.u,
+            previous_id: None,
+            at: Some(Timestamp::from_millis(self.ts)),
+        })
+    }
+
+    fn top(&self) -> Reply {
         let (bid, ask) = (self.b.first(), self.a.first());
         Reply::BookTop(BookTop {
             symbol: self.s,

@@ -65,13 +65,10 @@ impl Writer<'_> {
             Operation::Order { symbol, order, .. } => {
                 let signed = self.begin_query("/v5/order/realtime");
                 self.text("&symbol=", symbol.as_str());
-                match order {
-                    OrderRef::Id(id) => self.text("&orderId=", id.as_str()),
-                    OrderRef::Client(id) => self.text("&orderLinkId=", id.as_str()),
-                }
+                self.order_ref(order);
                 self.get(signed)
             }
-            Operation::OpenOrders { symbol, class } => {
+            Operation::OpenOrders { symbol, class, page } => {
                 let signed = self.begin_query("/v5/order/realtime");
                 // Without a filter all kinds are listed; decoding leaves out those that wait.
                 if *class == OrderClass::Conditional {
@@ -81,27 +78,34 @@ impl Writer<'_> {
                     self.number("&limit=", u64::from(size));
                 }
                 self.symbol_or_settle(symbol.as_ref());
+                self.cursor(*page);
                 self.get(signed)
             }
-            Operation::OrderHistory { symbol, since, limit } => {
+            Operation::OrderHistory { symbol, order, since, limit, page } => {
                 let signed = self.begin_query("/v5/order/history");
                 self.text("&symbol=", symbol.as_str());
-                self.since_and_limit(*since, *limit);
+                if let Some(order) = order {
+                    self.order_ref(order);
+                }
+                self.since_and_limit(*since, *limit, limits::HISTORY_PAGE_MAX);
+                self.cursor(*page);
                 self.get(signed)
             }
-            Operation::Fills { symbol, order, since, limit } => {
+            Operation::Fills { symbol, order, since, limit, page } => {
                 let signed = self.begin_query("/v5/execution/list");
                 self.text("&symbol=", symbol.as_str());
                 if let Some(order) = order {
                     self.text("&orderId=", order.as_str());
                 }
-                self.since_and_limit(*since, *limit);
+                self.since_and_limit(*since, *limit, limits::FILLS_PAGE_MAX);
+                self.cursor(*page);
                 self.get(signed)
             }
-            Operation::Positions { symbol } => {
+            Operation::Positions { symbol, page } => {
                 let signed = self.begin_query("/v5/position/list");
                 self.number("&limit=", u64::from(limits::POSITIONS_PAGE_MAX));
                 self.symbol_or_settle(symbol.as_ref());
+                self.cursor(*page);
                 self.get(signed)
             }
             Operation::Balances => {
@@ -109,16 +113,21 @@ impl Writer<'_> {
                 self.raw("accountType=UNIFIED");
                 self.get(signed)
             }
-            Operation::Instruments { symbol } => {
+            Operation::Instruments { symbol, page } => {
+                // Spot comes whole (v5 market/instrument).
                 let limit =
                     (self.bybit.market == Market::Linear).then_some(limits::INSTRUMENTS_PAGE_MAX);
-                self.public("/v5/market/instruments-info", symbol.as_ref(), limit)
+                self.public("/v5/market/instruments-info", symbol.as_ref(), limit, *page)
             }
             Operation::Ticker { symbol } | Operation::FundingRate { symbol } => {
-                self.public("/v5/market/tickers", Some(symbol), None)
+                self.public("/v5/market/tickers", Some(symbol), None, None)
             }
             Operation::BookTop { symbol } => {
-                self.public("/v5/market/orderbook", Some(symbol), Some(1))
+                self.public("/v5/market/orderbook", Some(symbol), Some(1), None)
+            }
+            Operation::Depth { symbol, levels } => {
+                let levels = (*levels).clamp(1, limits::DEPTH_MAX);
+                self.public("/v5/market/orderbook", Some(symbol), Some(levels), None)
             }
             Operation::ServerTime => {
                 self.buf.begin(Method::Get);
@@ -135,6 +144,7 @@ impl Writer<'_> {
         path: &'static str,
         symbol: Option<&Symbol>,
         limit: Option<u32>,
+        page: Option<&str>,
     ) -> Result<(), EncodeError> {
         self.buf.begin(Method::Get);
         let path = self.buf.push(path);
@@ -147,6 +157,7 @@ impl Writer<'_> {
         if let Some(symbol) = symbol {
             self.text("&symbol=", symbol.as_str());
         }
+        self.cursor(page);
         let query = self.buf.since(query);
         self.buf.set_query(query);
         Ok(())
@@ -188,12 +199,35 @@ impl Writer<'_> {
         }
     }
 
-    fn since_and_limit(&mut self, since: Option<Timestamp>, limit: Option<u32>) {
+    fn order_ref(&mut self, order: &OrderRef) {
+        match order {
+            OrderRef::Id(id) => self.text("&orderId=", id.as_str()),
+            OrderRef::Client(id) => self.text("&orderLinkId=", id.as_str()),
+        }
+    }
+
+    /// A cursor is sent back as it came, which is percent-encoded already (v5 order/order-list); what
+    /// of it is not, is encoded.
+    fn cursor(&mut self, page: Option<&str>) {
+        let Some(page) = page else { return };
+        let out = self.buf.text_mut();
+        out.push_str("&cursor=");
+        let mut rest = page;
+        while let Some((plain, tail)) = rest.split_once('%') {
+            write_encoded(out, plain);
+            let hex = tail.get(..2).filter(|it| it.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            out.push_str(if hex.is_some() { "%" } else { "%25" });
+            rest = tail;
+        }
+        write_encoded(out, rest);
+    }
+
+    fn since_and_limit(&mut self, since: Option<Timestamp>, limit: Option<u32>, max: u32) {
         if let Some(since) = since {
             self.number("&startTime=", since.as_millis());
         }
         if let Some(limit) = limit {
-            self.number("&limit=", u64::from(limit));
+            self.number("&limit=", u64::from(limit.clamp(1, max)));
         }
     }
 

@@ -123,7 +123,7 @@ impl OrderEntry for Bybit {
             "x-bapi-limit-reset-timestamp" => reset,
             _ => None,
         };
-        let result = decode::decode(self, op, STATUS, Headers::new(&find), frame);
+        let result = decode::decode(self, &op.into(), STATUS, Headers::new(&find), frame);
         Ok(FrameReply::Answer { request_id, result })
     }
 }

@@ -49,8 +49,8 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use hoox_connector::{
-    Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Market, Operation,
-    OperationKind, RateRule, RateUsage, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
+    Asked, Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Market,
+    Operation, RateRule, RateUsage, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
 };
 
 /// The receive window of every request: short, for it bounds how long a lost order stays in limbo.
@@ -88,7 +88,7 @@ pub struct Bybit {
     recv_window: Duration,
     /// The receive window in milliseconds, as the header and the signed text have it.
     window: String,
-    /// Open orders per reply, if other than the venue's default.
+    /// Open orders per page, if other than the venue's default.
     page_size: Option<u32>,
 }
 
@@ -146,9 +146,8 @@ impl Bybit {
         self
     }
 
-    /// Sets how many open orders a reply holds, 1 to 50 (v5 order/open-order). Default: the venue's,
-    /// 20. A reply that is not the whole list is never taken for it: reading more open orders than
-    /// this is an error.
+    /// Sets how many open orders a page holds, 1 to 50 (v5 order/open-order). Default: the
+    /// venue's, 20.
     #[must_use]
     pub fn with_page_size(mut self, orders: u32) -> Self {
         self.page_size = Some(orders.clamp(1, limits::OPEN_ORDERS_PAGE_MAX));
@@ -203,12 +202,12 @@ impl ExchangeProvider for Bybit {
 
     fn decode(
         &self,
-        op: OperationKind,
+        asked: &Asked<'_>,
         status: u16,
         headers: Headers<'_>,
         body: &mut [u8],
     ) -> Result<Reply, VenueError> {
-        decode::decode(self, op, status, headers, body)
+        decode::decode(self, asked, status, headers, body)
     }
 
     fn rate_rules(&self) -> Vec<RateRule> {

@@ -13,6 +13,18 @@ pub(crate) const OPEN_ORDERS_PAGE: u32 = 20;
 /// How many open orders may come in one reply (v5 order/open-order).
 pub(crate) const OPEN_ORDERS_PAGE_MAX: u32 = 50;
 
+/// How many orders of the past come in one reply unless asked for otherwise, and how many may (v5
+/// order/order-list).
+pub(crate) const HISTORY_PAGE: u32 = 20;
+pub(crate) const HISTORY_PAGE_MAX: u32 = 50;
+
+/// The same of executions (v5 order/execution).
+pub(crate) const FILLS_PAGE: u32 = 50;
+pub(crate) const FILLS_PAGE_MAX: u32 = 100;
+
+/// The most levels of a book (v5 market/orderbook).
+pub(crate) const DEPTH_MAX: u32 = 1_000;
+
 /// How many positions may come in one reply (v5 position/position).
 pub(crate) const POSITIONS_PAGE_MAX: u32 = 200;
 
@@ -44,12 +56,15 @@ const SPOT: Capabilities = {
         Kind::Instruments,
         Kind::Ticker,
         Kind::BookTop,
+        Kind::Depth,
         Kind::ServerTime,
     ]));
     it.market_by_quote = true;
     it.triggers = true;
     it.attached = true;
     it.websocket_orders = true;
+    // v5 order/open-order: closed orders are lost from there when the venue restarts, and beyond 500.
+    it.closed_orders_in_history = true;
     it.client_order_id_max = 36;
     it.batch_max = 10;
     it.visibility_delay = VISIBILITY_DELAY;
@@ -81,6 +96,7 @@ const LINEAR: Capabilities = {
         Kind::Instruments,
         Kind::Ticker,
         Kind::BookTop,
+        Kind::Depth,
         Kind::FundingRate,
         Kind::ServerTime,
     ]));
@@ -89,6 +105,8 @@ const LINEAR: Capabilities = {
     it.reduce_only = true;
     it.hedge_mode = true;
     it.websocket_orders = true;
+    // v5 order/open-order: closed orders are lost from there when the venue restarts, and beyond 500.
+    it.closed_orders_in_history = true;
     it.client_order_id_max = 36;
     it.batch_max = 20;
     it.visibility_delay = VISIBILITY_DELAY;

@@ -239,27 +239,53 @@ fn reads_have_their_queries() {
             "/v5/order/realtime?category=linear&symbol=BTCUSDT&orderLinkId=mine",
         ),
         (
-            Operation::OpenOrders { symbol: all, class },
+            Operation::OpenOrders { symbol: all, class, page: None },
             "/v5/order/realtime?category=linear&settleCoin=USDT",
         ),
         (
-            Operation::OpenOrders { symbol: one, class: OrderClass::Conditional },
+            Operation::OpenOrders { symbol: one, class: OrderClass::Conditional, page: None },
             "/v5/order/realtime?category=linear&orderFilter=StopOrder&symbol=BTCUSDT",
         ),
         (
-            Operation::OrderHistory { symbol: btc(), since, limit: Some(50) },
+            Operation::OrderHistory {
+                symbol: btc(),
+                order: None,
+                since,
+                limit: Some(50),
+                page: None,
+            },
             "/v5/order/history?category=linear&symbol=BTCUSDT&startTime=1699999999999&limit=50",
         ),
         (
-            Operation::Fills { symbol: btc(), order: "9-a".parse().ok(), since: None, limit: None },
+            Operation::OrderHistory {
+                symbol: btc(),
+                order: Some(order),
+                since: None,
+                limit: Some(1_000),
+                page: Some("a%3A1%2cb:2&c=%zz"),
+            },
+            "/v5/order/history?category=linear&symbol=BTCUSDT&orderLinkId=mine&limit=50&cursor=a%3A1%2cb%3A2%26c%3D%25zz",
+        ),
+        (
+            Operation::Depth { symbol: btc(), levels: 5_000 },
+            "/v5/market/orderbook?category=linear&limit=1000&symbol=BTCUSDT",
+        ),
+        (
+            Operation::Fills {
+                symbol: btc(),
+                order: "9-a".parse().ok(),
+                since: None,
+                limit: None,
+                page: None,
+            },
             "/v5/execution/list?category=linear&symbol=BTCUSDT&orderId=9-a",
         ),
         (
-            Operation::Positions { symbol: all },
+            Operation::Positions { symbol: all, page: None },
             "/v5/position/list?category=linear&limit=200&settleCoin=USDT",
         ),
         (
-            Operation::Instruments { symbol: all },
+            Operation::Instruments { symbol: all, page: None },
             "/v5/market/instruments-info?category=linear&limit=1000",
         ),
         (Operation::Ticker { symbol: btc() }, "/v5/market/tickers?category=linear&symbol=BTCUSDT"),
@@ -275,11 +301,11 @@ fn reads_have_their_queries() {
     ] {
         assert_eq!(query(&linear(), &op), expected);
     }
-    let spot_all = Operation::OpenOrders { symbol: all, class };
+    let spot_all = Operation::OpenOrders { symbol: all, class, page: None };
     assert_eq!(query(&spot(), &spot_all), "/v5/order/realtime?category=spot");
-    let paged = spot().with_page_size(99);
-    assert_eq!(query(&paged, &spot_all), "/v5/order/realtime?category=spot&limit=50");
-    let spot_list = Operation::Instruments { symbol: one };
+    let paged = spot().with_page_size(9);
+    assert_eq!(query(&paged, &spot_all), "/v5/order/realtime?category=spot&limit=9");
+    let spot_list = Operation::Instruments { symbol: one, page: None };
     let expected = "/v5/market/instruments-info?category=spot&symbol=BTCUSDT";
     assert_eq!(query(&spot(), &spot_list), expected);
 }
@@ -331,7 +357,7 @@ fn what_the_venue_lacks_is_absent_and_refused() {
         assert!(matches!(refused, EncodeError::NotSupported { .. }), "{refused}");
     }
     for op in [
-        Operation::Positions { symbol: None },
+        Operation::Positions { symbol: None, page: None },
         Operation::SetMarginMode { symbol: btc(), mode: MarginMode::Cross },
         Operation::SetPositionMode { symbol: None, mode: PositionMode::Hedge },
         Operation::FundingRate { symbol: btc() },
@@ -410,7 +436,7 @@ proptest! {
             assert_eq!(names, ["category", "orderType", "qty", "side", "symbol"]);
             assert_eq!(params["symbol"], text.as_str());
         });
-        let open = Operation::OpenOrders { symbol: Some(hostile), class: OrderClass::Plain };
+        let open = Operation::OpenOrders { symbol: Some(hostile), class: OrderClass::Plain, page: None };
         encoded(&linear(), &open, |request| {
             assert_eq!(params(&request).len(), 2);
             assert!(!request.query().contains(['"', '#', '?', '{', '+']));

@@ -20,7 +20,7 @@ fn asset(text: &str) -> Asset {
 
 fn orders(reply: Result<Reply, VenueError>) -> Vec<OrderReport> {
     match reply {
-        Ok(Reply::Orders(orders)) => orders,
+        Ok(Reply::Orders(orders)) => orders.rows,
         other => panic!("{other:?}"),
     }
 }
@@ -196,22 +196,42 @@ fn waiting_orders_are_listed_apart() {
 }
 
 #[test]
-fn a_page_is_not_taken_for_the_whole() {
+fn a_book_is_whole_and_numbered() {
+    let Ok(Reply::Depth(book)) = decode(&linear(), Kind::Depth, "orderbook") else { panic!() };
+    let expected = hoox_connector::stream::BookUpdate {
+        symbol: symbol("BTCUSDT"),
+        snapshot: true,
+        bids: vec![(decimal("65485.47"), decimal("47.081829"))],
+        asks: vec![(decimal("65557.7"), decimal("16.606555"))],
+        first_id: None,
+        last_id: 230_704,
+        previous_id: None,
+        at: at(1_716_863_719_031),
+    };
+    assert_eq!(book, expected);
+}
+
+#[test]
+fn a_full_page_leads_to_the_next() {
     let rows = |count: usize| vec![order(&[]); count].join(",");
     let page =
         |count, cursor| ok(&format!(r#"{{"list":[{}],"nextPageCursor":"{cursor}"}}"#, rows(count)));
-    assert_eq!(orders(decode_text(&spot(), Kind::OpenOrders, &page(19, "more"))).len(), 19);
-    assert_eq!(orders(decode_text(&spot(), Kind::OpenOrders, &page(30, ""))).len(), 30);
-    let cut = decode_text(&spot(), Kind::OpenOrders, &page(20, "more"));
-    assert_eq!(field(cut), "result.nextPageCursor");
-    let wide = spot().with_page_size(50);
-    assert_eq!(orders(decode_text(&wide, Kind::OpenOrders, &page(49, "more"))).len(), 49);
-    assert_eq!(
-        field(decode_text(&wide, Kind::OpenOrders, &page(50, "more"))),
-        "result.nextPageCursor"
-    );
-    // History is asked for by the page.
-    assert_eq!(orders(decode_text(&spot(), Kind::OrderHistory, &page(20, "more"))).len(), 20);
+    let next = |bybit: &hoox_bybit::Bybit, kind, count, cursor| {
+        let Ok(Reply::Orders(read)) = decode_text(bybit, kind, &page(count, cursor)) else {
+            panic!()
+        };
+        assert_eq!(read.len(), count);
+        read.next
+    };
+    let more = Some("more%3D1".into());
+    // The venue tells a cursor on the last page too.
+    assert_eq!(next(&spot(), Kind::OpenOrders, 19, "more%3D1"), None);
+    assert_eq!(next(&spot(), Kind::OpenOrders, 20, "more%3D1"), more);
+    assert_eq!(next(&spot(), Kind::OpenOrders, 20, ""), None);
+    let narrow = spot().with_page_size(2);
+    assert_eq!(next(&narrow, Kind::OpenOrders, 2, "more%3D1"), more);
+    assert_eq!(next(&spot(), Kind::OrderHistory, 19, "more%3D1"), None);
+    assert_eq!(next(&spot(), Kind::OrderHistory, 20, "more%3D1"), more);
 }
 
 #[test]
@@ -648,8 +668,12 @@ fn answers_without_a_code_go_by_their_status() {
         (500, r#"{"retCode":777,"retMsg":""}"#, Unknown),
         (500, r#"{"retCode":110001,"retMsg":""}"#, Reject(Reason::UnknownOrder)),
     ] {
-        let answer =
-            linear().decode(Kind::Place, status, Headers::none(), &mut body.as_bytes().to_vec());
+        let answer = linear().decode(
+            &Kind::Place.into(),
+            status,
+            Headers::none(),
+            &mut body.as_bytes().to_vec(),
+        );
         assert_eq!(means(answer), expected, "{status} {body}");
     }
 }
@@ -664,7 +688,7 @@ fn throttles_say_how_long() {
     };
     let headers = Headers::new(&find);
     let body = r#"{"retCode":10006,"retMsg":"Too many visits.","result":{}}"#;
-    let answer = linear().decode(Kind::Place, 200, headers, &mut body.as_bytes().to_vec());
+    let answer = linear().decode(&Kind::Place.into(), 200, headers, &mut body.as_bytes().to_vec());
     let Err(VenueError::Throttled(throttle)) = answer else { panic!("{answer:?}") };
     assert_eq!((throttle.until, throttle.retry_after), (at(1_700_000_001_000), None));
 
@@ -674,7 +698,8 @@ fn throttles_say_how_long() {
     assert_eq!(usage.as_slice(), [expected]);
     assert!(linear().usage(Headers::none()).is_empty());
 
-    let answer = linear().decode(Kind::Place, 403, headers, &mut b"access too frequent".to_vec());
+    let answer =
+        linear().decode(&Kind::Place.into(), 403, headers, &mut b"access too frequent".to_vec());
     let Err(VenueError::Throttled(ban)) = answer else { panic!("{answer:?}") };
     assert_eq!(ban.retry_after, Some(Duration::from_secs(600)));
 }
@@ -733,7 +758,7 @@ proptest! {
     #[test]
     fn nothing_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200), status in 100u16..600) {
         for kind in Kind::ALL {
-            let _ = linear().decode(*kind, status, Headers::none(), &mut body.clone());
+            let _ = linear().decode(&(*kind).into(), status, Headers::none(), &mut body.clone());
         }
     }
 
@@ -749,7 +774,7 @@ proptest! {
             let (status, mut body) = support::sample(name);
             let at = at % body.len();
             if cut { body.truncate(at) } else { body[at] = byte }
-            let answer = linear().decode(kind, status, Headers::none(), &mut body);
+            let answer = linear().decode(&kind.into(), status, Headers::none(), &mut body);
             if cut {
                 prop_assert!(matches!(answer, Err(VenueError::Malformed(_))));
             }

@@ -159,7 +159,9 @@ fn every_request_is_built_from_its_input() {
                 let order = OrderRef::Id(case.text("order_id").unwrap().parse().unwrap());
                 Operation::Order { symbol: case.symbol(), order, class }
             }
-            "open_orders" => Operation::OpenOrders { symbol: Some(case.symbol()), class },
+            "open_orders" => {
+                Operation::OpenOrders { symbol: Some(case.symbol()), class, page: None }
+            }
             "set_leverage" => Operation::SetLeverage {
                 symbol: case.symbol(),
                 leverage: case.text("leverage").unwrap().parse().unwrap(),
@@ -173,7 +175,7 @@ fn every_request_is_built_from_its_input() {
                     _ => PositionMode::OneWay,
                 },
             },
-            "positions" => Operation::Positions { symbol: Some(case.symbol()) },
+            "positions" => Operation::Positions { symbol: Some(case.symbol()), page: None },
             "balance" => Operation::Balances,
             place if place.starts_with("place_") => {
                 prepared = case.order();

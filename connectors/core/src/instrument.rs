@@ -209,6 +209,8 @@ pub struct Instruments {
     pub at: Option<Timestamp>,
     /// The request limits that the same metadata states.
     pub limits: Vec<crate::RateUsage>,
+    /// Where the list goes on, as in [`Page::next`](crate::Page::next).
+    pub next: Option<Box<str>>,
 }
 
 impl Instruments {
@@ -217,9 +219,19 @@ impl Instruments {
         let mut by_symbol = HashMap::with_capacity(list.len());
         for (index, instrument) in list.iter().enumerate() {
             by_symbol.entry(instrument.symbol).or_insert(index);
-            by_symbol.entry(instrument.venue_symbol).or_insert(index);
+            if instrument.venue_symbol != instrument.symbol {
+                by_symbol.entry(instrument.venue_symbol).or_insert(index);
+            }
         }
-        Self { list, by_symbol, at: None, limits: Vec::new() }
+        Self { list, by_symbol, at: None, limits: Vec::new(), next: None }
+    }
+
+    /// This page of the list with the one behind it.
+    #[must_use]
+    pub fn followed_by(self, page: Self) -> Self {
+        let mut list = self.list;
+        list.extend(page.list);
+        Self { at: self.at, limits: self.limits, next: page.next, ..Self::new(list) }
     }
 
     /// The instrument of `symbol`, in either spelling.

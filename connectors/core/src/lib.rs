@@ -23,6 +23,7 @@
 //! ```
 
 mod book;
+mod capabilities;
 mod client;
 mod clock;
 #[cfg(feature = "conformance")]
@@ -36,7 +37,9 @@ pub mod json;
 mod limiter;
 mod memory;
 mod operation;
+mod operation_kind;
 mod order;
+mod page;
 mod prepare;
 mod provider;
 mod query;
@@ -50,6 +53,7 @@ mod transport_reqwest;
 mod venue;
 
 pub use book::{Applied, BookLoss, BookRule, OrderBook};
+pub use capabilities::{Capabilities, Cost};
 pub use client::{Client, ClientConfig, Outcome, Patience, Unknown};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
@@ -70,13 +74,13 @@ pub use limiter::{
     Counted, CountedBy, Limiter, Moment, NoRoom, Permit, RateRule, SharedLimits, Span, Taken,
 };
 pub use memory::MemoryTransport;
-pub use operation::{
-    Amendment, Capabilities, Cost, Operation, OperationKind, OperationSet, OrderClass, OrderRef,
-};
+pub use operation::{Amendment, Asked, Operation, OrderClass, OrderRef};
+pub use operation_kind::{OperationKind, OperationSet};
 pub use order::{
     Attached, MarginMode, NewOrder, OrderKind, PositionMode, PositionSide, Side, Size, TimeInForce,
     Trigger, TriggerKind,
 };
+pub use page::Page;
 pub use prepare::{PreparedOrder, PriceRounding};
 pub use provider::{ExchangeProvider, Headers};
 pub use query::write_encoded;

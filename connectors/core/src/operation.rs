@@ -1,16 +1,14 @@
-use core::time::Duration;
-
 use rust_decimal::Decimal;
 
 use crate::{
-    ClientOrderId, MarginMode, OrderId, PositionMode, PositionSide, PreparedOrder, Side, Symbol,
-    Timestamp,
+    ClientOrderId, MarginMode, OperationKind, OrderId, PositionMode, PositionSide, PreparedOrder,
+    Side, Symbol, Timestamp,
 };
 
 /// What can be asked of a venue.
 ///
 /// Each variant holds what any venue needs for it; a dialect ignores what its venue does not ask
-/// for. What a venue lacks is known beforehand from [`Capabilities`].
+/// for. What a venue lacks is known beforehand from [`Capabilities`](crate::Capabilities).
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Operation<'a> {
@@ -51,15 +49,24 @@ pub enum Operation<'a> {
         symbol: Option<Symbol>,
         /// Plain or conditional.
         class: OrderClass,
+        /// Where to read on: the [`Page::next`](crate::Page::next) of the page before, whose
+        /// other fields stay as they are.
+        page: Option<&'a str>,
     },
     /// Reads orders of the past.
     OrderHistory {
         /// The symbol.
         symbol: Symbol,
+        /// This order only, where closed orders must be looked for here
+        /// ([`closed_orders_in_history`](crate::Capabilities::closed_orders_in_history)).
+        order: Option<OrderRef>,
         /// From when; the venue's default if absent.
         since: Option<Timestamp>,
         /// How many at most; the venue's default if absent.
         limit: Option<u32>,
+        /// Where to read on: the [`Page::next`](crate::Page::next) of the page before, whose
+        /// other fields stay as they are.
+        page: Option<&'a str>,
     },
     /// Reads executions, with their fees.
     Fills {
@@ -71,11 +78,17 @@ pub enum Operation<'a> {
         since: Option<Timestamp>,
         /// How many at most; the venue's default if absent.
         limit: Option<u32>,
+        /// Where to read on: the [`Page::next`](crate::Page::next) of the page before, whose
+        /// other fields stay as they are.
+        page: Option<&'a str>,
     },
     /// Reads the open positions.
     Positions {
         /// The symbol; all of them if absent.
         symbol: Option<Symbol>,
+        /// Where to read on: the [`Page::next`](crate::Page::next) of the page before, whose
+        /// other fields stay as they are.
+        page: Option<&'a str>,
     },
     /// Reads the balances.
     Balances,
@@ -108,6 +121,9 @@ pub enum Operation<'a> {
     Instruments {
         /// One symbol, where the venue can answer for one; all of them if absent.
         symbol: Option<Symbol>,
+        /// Where to read on: the [`Page::next`](crate::Page::next) of the page before, whose
+        /// other fields stay as they are.
+        page: Option<&'a str>,
     },
     /// Reads last and mark price.
     Ticker {
@@ -118,6 +134,14 @@ pub enum Operation<'a> {
     BookTop {
         /// The symbol.
         symbol: Symbol,
+    },
+    /// Reads the order book, with the number that the stream of changes goes on from.
+    Depth {
+        /// The symbol.
+        symbol: Symbol,
+        /// How many levels of each side; a venue that has only certain numbers is asked for the next
+        /// higher one, or for as many as it gives.
+        levels: u32,
     },
     /// Reads the current funding rate.
     FundingRate {
@@ -140,7 +164,7 @@ pub enum Operation<'a> {
     },
 }
 
-impl Operation<'_> {
+impl<'a> Operation<'a> {
     /// The kind of this operation, which is what a reply is decoded by.
     pub fn kind(&self) -> OperationKind {
         use OperationKind as Kind;
@@ -173,6 +197,7 @@ impl Operation<'_> {
             Self::Instruments { .. } => Kind::Instruments,
             Self::Ticker { .. } => Kind::Ticker,
             Self::BookTop { .. } => Kind::BookTop,
+            Self::Depth { .. } => Kind::Depth,
             Self::FundingRate { .. } => Kind::FundingRate,
             Self::ServerTime => Kind::ServerTime,
             Self::CreateListenKey => Kind::CreateListenKey,
@@ -180,195 +205,71 @@ impl Operation<'_> {
             Self::CloseListenKey { .. } => Kind::CloseListenKey,
         }
     }
-}
 
-macro_rules! operation_kinds {
-    ($($(#[$meta:meta])* $name:ident = $text:literal),+ $(,)?) => {
-        /// The kinds of [`Operation`], a conditional order's apart where venues keep them apart.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[non_exhaustive]
-        pub enum OperationKind { $($(#[$meta])* $name),+ }
-
-        impl OperationKind {
-            /// Every kind.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
-
-            /// The kind's name in snake case.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text),+ }
-            }
+    /// The same list from `page` on; an operation without pages stays as it is.
+    #[must_use]
+    pub fn on_page<'b>(&self, page: Option<&'b str>) -> Operation<'b>
+    where
+        'a: 'b,
+    {
+        let mut op: Operation<'b> = *self;
+        match &mut op {
+            Operation::OpenOrders { page: place, .. }
+            | Operation::OrderHistory { page: place, .. }
+            | Operation::Fills { page: place, .. }
+            | Operation::Positions { page: place, .. }
+            | Operation::Instruments { page: place, .. } => *place = page,
+            _ => {}
         }
-    };
-}
-
-operation_kinds! {
-    /// Place an order.
-    Place = "place",
-    /// Place a conditional order.
-    PlaceConditional = "place_conditional",
-    /// Place several orders.
-    PlaceBatch = "place_batch",
-    /// Amend an order.
-    Amend = "amend",
-    /// Cancel an order.
-    Cancel = "cancel",
-    /// Cancel a conditional order.
-    CancelConditional = "cancel_conditional",
-    /// Cancel all orders.
-    CancelAll = "cancel_all",
-    /// Cancel all conditional orders.
-    CancelAllConditional = "cancel_all_conditional",
-    /// Read an order by the venue's id.
-    OrderById = "order_by_id",
-    /// Read an order by our id.
-    OrderByClientId = "order_by_client_id",
-    /// Read a conditional order, by either id.
-    ConditionalOrder = "conditional_order",
-    /// Read the open orders.
-    OpenOrders = "open_orders",
-    /// Read the open conditional orders.
-    OpenConditionalOrders = "open_conditional_orders",
-    /// Read orders of the past.
-    OrderHistory = "order_history",
-    /// Read executions.
-    Fills = "fills",
-    /// Read positions.
-    Positions = "positions",
-    /// Read balances.
-    Balances = "balances",
-    /// Set the leverage.
-    SetLeverage = "set_leverage",
-    /// Set the margin mode.
-    SetMarginMode = "set_margin_mode",
-    /// Set the position mode.
-    SetPositionMode = "set_position_mode",
-    /// Read the instruments.
-    Instruments = "instruments",
-    /// Read last and mark price.
-    Ticker = "ticker",
-    /// Read best bid and ask.
-    BookTop = "book_top",
-    /// Read the funding rate.
-    FundingRate = "funding_rate",
-    /// Read the venue's clock.
-    ServerTime = "server_time",
-    /// Ask for a listen key.
-    CreateListenKey = "create_listen_key",
-    /// Keep a listen key valid.
-    ExtendListenKey = "extend_listen_key",
-    /// End a listen key.
-    CloseListenKey = "close_listen_key",
-}
-
-impl OperationKind {
-    /// Whether the operation may create or change an order, so that a lost reply leaves its outcome
-    /// unknown.
-    pub const fn changes_orders(self) -> bool {
-        matches!(
-            self,
-            Self::Place
-                | Self::PlaceConditional
-                | Self::PlaceBatch
-                | Self::Amend
-                | Self::Cancel
-                | Self::CancelConditional
-                | Self::CancelAll
-                | Self::CancelAllConditional
-        )
-    }
-
-    /// Whether the operation only reads, so that it may be sent again at will.
-    pub const fn is_read(self) -> bool {
-        !self.changes_orders()
-            && !matches!(self, Self::SetLeverage | Self::SetMarginMode | Self::SetPositionMode)
+        op
     }
 }
 
-/// A set of operation kinds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OperationSet(u64);
-
-impl OperationSet {
-    /// The set of `kinds`.
-    pub const fn of(kinds: &[OperationKind]) -> Self {
-        let mut bits = 0;
-        let mut rest = kinds;
-        while let [first, tail @ ..] = rest {
-            bits |= 1 << *first as u64;
-            rest = tail;
-        }
-        Self(bits)
-    }
-
-    /// Whether `kind` is in the set.
-    pub const fn contains(self, kind: OperationKind) -> bool {
-        self.0 & (1 << kind as u64) != 0
-    }
-}
-
-/// What a venue's market can do, known before anything is sent.
+/// What of an operation its reply is read by: venues leave out of a reply what the request said.
+///
+/// Made of an [`Operation`], or of an [`OperationKind`] alone where no more is needed: for everything
+/// but books, and lists of which more than the first page is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Capabilities {
-    /// The operations it has.
-    pub operations: OperationSet,
-    /// Market orders by quote amount.
-    pub market_by_quote: bool,
-    /// Stop and take-profit orders.
-    pub triggers: bool,
-    /// Trailing stops.
-    pub trailing_stop: bool,
-    /// Take-profit and stop-loss attached to an order.
-    pub attached: bool,
-    /// Reduce-only orders.
-    pub reduce_only: bool,
-    /// Long and short positions beside each other.
-    pub hedge_mode: bool,
-    /// Orders over WebSocket.
-    pub websocket_orders: bool,
-    /// Whether the reply to a placed order tells its status; if not, the reply is
-    /// [`Accepted`](crate::Accepted) and the fill is read back.
-    pub place_reports_status: bool,
-    /// The longest client order id, in bytes.
-    pub client_order_id_max: usize,
-    /// The most orders in one batch; 0 where there is none.
-    pub batch_max: usize,
-    /// How long an accepted order may stay invisible to queries.
-    pub visibility_delay: Duration,
+pub struct Asked<'a> {
+    /// The kind of the operation.
+    pub kind: OperationKind,
+    /// The symbol it was about.
+    pub symbol: Option<Symbol>,
+    /// The order that a list was restricted to.
+    pub order: Option<OrderRef>,
+    /// From when a list was to be.
+    pub since: Option<Timestamp>,
+    /// How many rows were asked for.
+    pub limit: Option<u32>,
+    /// The page that was asked for.
+    pub page: Option<&'a str>,
 }
 
-impl Capabilities {
-    /// A market with `operations` and none of the optional features.
-    pub const fn new(operations: OperationSet) -> Self {
-        Self {
-            operations,
-            market_by_quote: false,
-            triggers: false,
-            trailing_stop: false,
-            attached: false,
-            reduce_only: false,
-            hedge_mode: false,
-            websocket_orders: false,
-            place_reports_status: false,
-            client_order_id_max: 32,
-            batch_max: 0,
-            visibility_delay: Duration::from_secs(2),
+impl From<OperationKind> for Asked<'_> {
+    fn from(kind: OperationKind) -> Self {
+        Self { kind, symbol: None, order: None, since: None, limit: None, page: None }
+    }
+}
+
+impl<'a> From<&Operation<'a>> for Asked<'a> {
+    fn from(op: &Operation<'a>) -> Self {
+        let it = Self::from(op.kind());
+        match *op {
+            Operation::OpenOrders { symbol, page, .. }
+            | Operation::Positions { symbol, page }
+            | Operation::Instruments { symbol, page } => Self { symbol, page, ..it },
+            Operation::OrderHistory { symbol, order, since, limit, page } => {
+                Self { symbol: Some(symbol), order, since, limit, page, ..it }
+            }
+            Operation::Fills { symbol, order, since, limit, page } => {
+                let order = order.map(OrderRef::Id);
+                Self { symbol: Some(symbol), order, since, limit, page, ..it }
+            }
+            Operation::Depth { symbol, .. } => Self { symbol: Some(symbol), ..it },
+            _ => it,
         }
     }
-
-    /// Whether the operation exists here.
-    pub const fn supports(&self, kind: OperationKind) -> bool {
-        self.operations.contains(kind)
-    }
-}
-
-/// What an operation costs in the venue's own accounting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Cost {
-    /// Request weight, against the limit per IP address.
-    pub weight: u32,
-    /// Orders, against the limit per account.
-    pub orders: u32,
 }
 
 /// An order, by the venue's id or by ours.

@@ -3,8 +3,8 @@ use core::fmt;
 use arrayvec::ArrayVec;
 
 use crate::{
-    Capabilities, Cost, EncodeError, Market, Operation, OperationKind, RateRule, RateUsage, Reply,
-    Request, RequestBuf, Timestamp, Venue, VenueError,
+    Asked, Capabilities, Cost, EncodeError, Market, Operation, RateRule, RateUsage, Reply, Request,
+    RequestBuf, Timestamp, Venue, VenueError,
 };
 
 /// One market of one venue, seen by one account: a wire dialect.
@@ -40,13 +40,14 @@ pub trait ExchangeProvider {
         buf: &'b mut RequestBuf,
     ) -> Result<Request<'b>, EncodeError>;
 
-    /// Reads the venue's answer in the buffer it arrived in, which may be overwritten.
+    /// Reads the venue's answer to what was asked, in the buffer it arrived in, which may be
+    /// overwritten.
     ///
     /// # Errors
     /// [`VenueError`]: rejected, throttled, unknown, or not readable.
     fn decode(
         &self,
-        op: OperationKind,
+        asked: &Asked<'_>,
         status: u16,
         headers: Headers<'_>,
         body: &mut [u8],

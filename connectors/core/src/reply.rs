@@ -2,9 +2,10 @@ use core::time::Duration;
 
 use rust_decimal::Decimal;
 
+use crate::stream::BookUpdate;
 use crate::{
-    Asset, ClientOrderId, Instruments, OrderId, PositionSide, Rejection, Side, Symbol, TimeInForce,
-    Timestamp,
+    Asset, ClientOrderId, Instruments, OrderId, Page, PositionSide, Rejection, Side, Symbol,
+    TimeInForce, Timestamp,
 };
 
 /// A venue's answer in neutral words.
@@ -17,13 +18,13 @@ pub enum Reply {
     /// An order's state.
     Order(OrderReport),
     /// Several orders' states.
-    Orders(Vec<OrderReport>),
+    Orders(Page<OrderReport>),
     /// A batch, in the order it was sent.
     Batch(Vec<Result<Accepted, Rejection>>),
     /// Executions.
-    Fills(Vec<Fill>),
+    Fills(Page<Fill>),
     /// Positions.
-    Positions(Vec<Position>),
+    Positions(Page<Position>),
     /// Balances.
     Balances(Vec<Balance>),
     /// A setting took effect, or was so already.
@@ -34,6 +35,8 @@ pub enum Reply {
     Ticker(Ticker),
     /// Best bid and ask.
     BookTop(BookTop),
+    /// The order book: a snapshot, whose last update is the one that the stream goes on from.
+    Depth(BookUpdate),
     /// Funding.
     FundingRate(FundingRate),
     /// The venue's clock.

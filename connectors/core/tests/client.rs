@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use hoox_connector::{
-    Accepted, Capabilities, Change, Client, ClientConfig, ClientOrderId, Clock, Cost, EncodeError,
-    Error, ExchangeProvider, Headers, Malformed, Market, MemoryTransport, Method, NewOrder,
-    NotSent, Operation, OperationKind, OperationSet, OrderClass, OrderId, OrderReport, OrderStatus,
-    Outcome, Patience, Position, PositionSide, PreparedOrder, Refused, RejectReason, Rejection,
-    Reply, Request, RequestBuf, Response, Side, Symbol, Throttle, ThrottleKind, Timestamp,
-    Transport, TransportError, UnknownCause, Venue, VenueError,
+    Accepted, Asked, Capabilities, Change, Client, ClientConfig, ClientOrderId, Clock, Cost,
+    EncodeError, Error, ExchangeProvider, Headers, Malformed, Market, MemoryTransport, Method,
+    NewOrder, NotSent, Operation, OperationKind, OperationSet, OrderClass, OrderId, OrderReport,
+    OrderStatus, Outcome, Page, Patience, Position, PositionSide, PreparedOrder, Refused,
+    RejectReason, Rejection, Reply, Request, RequestBuf, Response, Side, Symbol, Throttle,
+    ThrottleKind, Timestamp, Transport, TransportError, UnknownCause, Venue, VenueError,
 };
 
 /// A dialect whose replies are single words.
@@ -70,7 +70,7 @@ impl ExchangeProvider for Words {
 
     fn decode(
         &self,
-        op: OperationKind,
+        asked: &Asked<'_>,
         status: u16,
         headers: Headers<'_>,
         body: &mut [u8],
@@ -83,14 +83,14 @@ impl ExchangeProvider for Words {
         let rejected = |reason| VenueError::Rejected(Rejection::new(reason, -1, word));
         match (status, word) {
             (200, "order") => Ok(Reply::Order(report())),
-            (200, "orders") => Ok(Reply::Orders(vec![report()])),
+            (200, "orders") => Ok(Reply::Orders(vec![report()].into())),
             (200, "accepted") => Ok(Reply::Accepted(Accepted::default())),
             (200, "changed") => Ok(Reply::Changed(Change::Applied)),
-            (200, "positions") => Ok(Reply::Positions(vec![
+            (200, "positions") => Ok(Reply::Positions(Page::from_iter([
                 Position::new(symbol(), Some(PositionSide::Long), 1.into()),
                 Position::new(Symbol::new("ETHUSDT").unwrap(), None, 0.into()),
-            ])),
-            (200, time) if op == OperationKind::ServerTime => {
+            ]))),
+            (200, time) if asked.kind == OperationKind::ServerTime => {
                 Ok(Reply::ServerTime(Timestamp::from_millis(time.parse().unwrap())))
             }
             (400, "clock") => Err(rejected(RejectReason::Clock)),
@@ -101,7 +101,7 @@ impl ExchangeProvider for Words {
             (503, _) => Err(VenueError::Throttled(throttle(ThrottleKind::Overloaded))),
             (500, _) => Err(VenueError::Unknown(UnknownCause::venue(500, -1006, word))),
             _ => Err(VenueError::Malformed(Malformed {
-                operation: op,
+                operation: asked.kind,
                 field: "status".into(),
                 problem: "missing".into(),
             })),

@@ -8,8 +8,8 @@ use core::marker::PhantomData;
 
 use hoox_connector::json::{Integer, lenient};
 use hoox_connector::{
-    Accepted, ClientOrderId, Headers, Malformed, Market, OperationKind as Kind, OrderId, Rejection,
-    Reply, Timestamp, VenueError,
+    Accepted, Asked, ClientOrderId, Headers, Malformed, Market, OperationKind as Kind, OrderId,
+    Rejection, Reply, Symbol, Timestamp, VenueError,
 };
 use serde::de::{Error as _, SeqAccess};
 use serde::{Deserialize, Deserializer};
@@ -19,18 +19,18 @@ use crate::errors::{self, Text};
 
 pub(crate) fn decode(
     mexc: &Mexc,
-    op: Kind,
+    asked: &Asked<'_>,
     status: u16,
     headers: Headers<'_>,
     body: &mut [u8],
 ) -> Result<Reply, VenueError> {
-    let body = &*body;
+    let (op, body) = (asked.kind, &*body);
     if !(200..300).contains(&status) {
         return Err(errors::classify(mexc.market, op, status, headers, body));
     }
     match mexc.market {
-        Market::Spot => spot::decode(op, headers, body),
-        _ => linear::decode(mexc, op, headers, body),
+        Market::Spot => spot::decode(asked, headers, body),
+        _ => linear::decode(mexc, asked, headers, body),
     }
 }
 
@@ -142,6 +142,11 @@ impl<'de> Deserialize<'de> for Required {
         let moment = Moment::deserialize(deserializer)?;
         moment.0.map(Self).ok_or_else(|| D::Error::custom("expected milliseconds since 1970"))
     }
+}
+
+/// The symbol of a reply that does not name it.
+fn asked_symbol(asked: &Asked<'_>) -> Result<Symbol, VenueError> {
+    asked.symbol.ok_or_else(|| malformed(asked.kind, "symbol", "not known which"))
 }
 
 fn malformed(operation: Kind, field: &str, problem: impl Into<String>) -> VenueError {

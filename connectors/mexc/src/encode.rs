@@ -72,6 +72,14 @@ fn check_batch(orders: &[PreparedOrder], max: usize) -> Result<(), EncodeError> 
     Ok(())
 }
 
+/// The lists that come whole.
+fn whole(page: Option<&str>) -> Result<(), EncodeError> {
+    match page {
+        None => Ok(()),
+        Some(_) => Err(EncodeError::Invalid { field: "page", problem: "the list has one page" }),
+    }
+}
+
 #[inline]
 fn text(buf: &mut RequestBuf, name: &str, value: &str) {
     let out = buf.text_mut();

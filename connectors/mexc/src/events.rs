@@ -8,15 +8,15 @@ use core::fmt;
 use hoox_connector::json::{Integer, MaybeNumber, Number, lenient};
 use hoox_connector::stream::{BookUpdate, Level, Trade, read_json};
 use hoox_connector::{
-    Asset, Balance, BookTop, Decimal, Event, OperationKind, OrderId, RejectReason, Rejection, Side,
+    Asset, Balance, BookTop, Event, OperationKind, OrderId, RejectReason, Rejection, Side,
     StreamError, Symbol, Timestamp, VenueError,
 };
-use serde::de::{Error as _, IgnoredAny, SeqAccess};
+use serde::de::{IgnoredAny, SeqAccess};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::Mexc;
-use crate::decode::linear::{Base, Deal, Order, PositionRow};
+use crate::decode::linear::{Base, Deal, LevelRow, Order, PositionRow};
 use crate::decode::{Moment, OneOrMany, Required};
 use crate::errors::Text;
 use crate::instruments::neutral;
@@ -139,8 +139,8 @@ impl<'a> Push<'a> {
         let symbol = self.symbol()?;
         let Depth { bids, asks, version } = self.data()?;
         let contracts = base.of(symbol).map_err(outside_data)?;
-        let levels = |rows: Vec<Row>| -> Result<Vec<Level>, StreamError> {
-            let level = |row: Row| Ok((row.price, contracts.quantity(row.contracts)?));
+        let levels = |rows: Vec<LevelRow>| -> Result<Vec<Level>, StreamError> {
+            let level = |row: LevelRow| Ok((row.price, contracts.quantity(row.contracts)?));
             rows.into_iter().map(level).collect::<Result<_, _>>().map_err(outside_data)
         };
         Ok(BookUpdate {
@@ -189,35 +189,9 @@ struct PublicDeal {
 
 #[derive(Deserialize)]
 struct Depth {
-    bids: Vec<Row>,
-    asks: Vec<Row>,
+    bids: Vec<LevelRow>,
+    asks: Vec<LevelRow>,
     version: u64,
-}
-
-/// Price, contracts, and how many orders.
-struct Row {
-    price: Decimal,
-    contracts: Decimal,
-}
-
-impl<'de> Deserialize<'de> for Row {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Row;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a price and a quantity")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Row, A::Error> {
-                let short = || A::Error::custom("expected a price and a quantity");
-                let Number(price) = values.next_element()?.ok_or_else(short)?;
-                let Number(contracts) = values.next_element()?.ok_or_else(short)?;
-                while values.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Row { price, contracts })
-            }
-        }
-        deserializer.deserialize_seq(Visitor)
-    }
 }
 
 /// The best of five levels: there is no channel for it alone.
@@ -268,7 +242,7 @@ fn first<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Level>, D:
             f.write_str("a list of levels")
         }
         fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Option<Level>, A::Error> {
-            let first: Option<Row> = rows.next_element()?;
+            let first: Option<LevelRow> = rows.next_element()?;
             while rows.next_element::<IgnoredAny>()?.is_some() {}
             Ok(first.map(|row| (row.price, row.contracts)))
         }

@@ -47,8 +47,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use hoox_connector::{
-    Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Instruments, Market,
-    Operation, OperationKind, RateRule, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
+    Asked, Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Instruments,
+    Market, Operation, RateRule, Reply, Request, RequestBuf, Timestamp, Venue, VenueError,
 };
 
 pub use template::OrderTemplate;
@@ -183,12 +183,12 @@ impl ExchangeProvider for Mexc {
 
     fn decode(
         &self,
-        op: OperationKind,
+        asked: &Asked<'_>,
         status: u16,
         headers: Headers<'_>,
         body: &mut [u8],
     ) -> Result<Reply, VenueError> {
-        decode::decode(self, op, status, headers, body)
+        decode::decode(self, asked, status, headers, body)
     }
 
     fn rate_rules(&self) -> Vec<RateRule> {

@@ -15,6 +15,10 @@ const VISIBILITY_DELAY: Duration = Duration::from_secs(2);
 /// every source keeps to.
 pub(crate) const CLIENT_ORDER_ID_MAX: usize = 32;
 
+/// How many rows a page of a futures list has unless asked for otherwise, and how many at most.
+pub(crate) const PAGE: u32 = 20;
+pub(crate) const PAGE_MAX: u32 = 100;
+
 const SPOT: Capabilities = {
     let mut it = Capabilities::new(OperationSet::of(&[
         Kind::Place,
@@ -30,6 +34,7 @@ const SPOT: Capabilities = {
         Kind::Instruments,
         Kind::Ticker,
         Kind::BookTop,
+        Kind::Depth,
         Kind::ServerTime,
         Kind::CreateListenKey,
         Kind::ExtendListenKey,
@@ -65,6 +70,7 @@ const LINEAR: Capabilities = {
         Kind::Instruments,
         Kind::Ticker,
         Kind::BookTop,
+        Kind::Depth,
         Kind::FundingRate,
         Kind::ServerTime,
     ]));

@@ -91,7 +91,7 @@ fn the_order_path_and_the_best_bid_and_ask_allocate_nothing() {
     ] {
         let mut body = body.as_bytes().to_vec();
         let count = allocations(|| {
-            black_box(mexc.decode(op, 200, Headers::none(), &mut body).unwrap());
+            black_box(mexc.decode(&op.into(), 200, Headers::none(), &mut body).unwrap());
         });
         assert_eq!(count, 0, "{op:?}");
     }

@@ -314,12 +314,18 @@ fn spot_operations() {
             "symbol=BTCUSDT&origClientOrderId=a%2Fb",
         ),
         (
-            Operation::OpenOrders { symbol: Some(btc), class },
+            Operation::OpenOrders { symbol: Some(btc), class, page: None },
             "GET /api/v3/openOrders",
             "symbol=BTCUSDT",
         ),
         (
-            Operation::OrderHistory { symbol: btc, since, limit: Some(9_999) },
+            Operation::OrderHistory {
+                symbol: btc,
+                order: None,
+                since,
+                limit: Some(9_999),
+                page: None,
+            },
             "GET /api/v3/allOrders",
             "symbol=BTCUSDT&startTime=5&limit=1000",
         ),
@@ -329,13 +335,24 @@ fn spot_operations() {
                 order: Some(OrderId::new("7").unwrap()),
                 since: None,
                 limit: Some(500),
+                page: None,
             },
             "GET /api/v3/myTrades",
             "symbol=BTCUSDT&orderId=7&limit=100",
         ),
         (Operation::Balances, "GET /api/v3/account", ""),
-        (Operation::Instruments { symbol: None }, "GET /api/v3/exchangeInfo", ""),
+        (Operation::Instruments { symbol: None, page: None }, "GET /api/v3/exchangeInfo", ""),
         (Operation::Ticker { symbol: btc }, "GET /api/v3/ticker/price", "symbol=BTCUSDT"),
+        (
+            Operation::Depth { symbol: btc, levels: 1 },
+            "GET /api/v3/depth",
+            "symbol=BTCUSDT&limit=100",
+        ),
+        (
+            Operation::Depth { symbol: btc, levels: 9_999 },
+            "GET /api/v3/depth",
+            "symbol=BTCUSDT&limit=5000",
+        ),
         (Operation::BookTop { symbol: btc }, "GET /api/v3/ticker/bookTicker", "symbol=BTCUSDT"),
         (Operation::ServerTime, "GET /api/v3/time", ""),
         (Operation::CreateListenKey, "POST /api/v3/userDataStream", ""),
@@ -349,7 +366,7 @@ fn spot_operations() {
         assert_eq!(sent(&spot(), &op).unwrap(), (line.into(), query.into()));
     }
     for op in [
-        Operation::OpenOrders { symbol: None, class },
+        Operation::OpenOrders { symbol: None, class, page: None },
         Operation::CancelAll { symbol: None, class },
     ] {
         assert_eq!(sent(&spot(), &op), Err(EncodeError::Missing("symbol")));
@@ -406,36 +423,48 @@ fn linear_operations() {
             "",
         ),
         (
-            Operation::OpenOrders { symbol: Some(btc), class },
+            Operation::OpenOrders { symbol: Some(btc), class, page: None },
             "GET",
             "/order/list/open_orders/BTC_USDT",
             "page_size=100",
         ),
         (
-            Operation::OpenOrders { symbol: None, class },
+            Operation::OpenOrders { symbol: None, class, page: Some("7") },
             "GET",
             "/order/list/open_orders",
-            "page_size=100",
+            "page_num=7&page_size=100",
         ),
         (
-            Operation::OrderHistory { symbol: btc, since, limit: Some(500) },
+            Operation::OrderHistory {
+                symbol: btc,
+                order: None,
+                since,
+                limit: Some(500),
+                page: Some("2"),
+            },
             "GET",
             "/order/list/history_orders",
-            "page_size=100&start_time=5&symbol=BTC_USDT",
+            "page_num=2&page_size=100&start_time=5&symbol=BTC_USDT",
         ),
         (
-            Operation::Fills { symbol: btc, order: Some(order_id), since: None, limit: None },
+            Operation::Fills {
+                symbol: btc,
+                order: Some(order_id),
+                since: None,
+                limit: None,
+                page: None,
+            },
             "GET",
             "/order/deal_details/739113577038255616",
             "",
         ),
         (
-            Operation::Fills { symbol: btc, order: None, since, limit: None },
+            Operation::Fills { symbol: btc, order: None, since, limit: None, page: None },
             "GET",
             "/order/list/order_deals",
             "start_time=5&symbol=BTC_USDT",
         ),
-        (Operation::Positions { symbol: None }, "GET", "/position/open_positions", ""),
+        (Operation::Positions { symbol: None, page: None }, "GET", "/position/open_positions", ""),
         (Operation::Balances, "GET", "/account/assets", ""),
         (
             Operation::SetPositionMode { symbol: None, mode: PositionMode::OneWay },
@@ -461,8 +490,8 @@ fn linear_operations() {
         );
     }
     for (op, path, query) in [
-        (Operation::Instruments { symbol: None }, "detail", ""),
-        (Operation::Instruments { symbol: Some(btc) }, "detail", "symbol=BTC_USDT"),
+        (Operation::Instruments { symbol: None, page: None }, "detail", ""),
+        (Operation::Instruments { symbol: Some(btc), page: None }, "detail", "symbol=BTC_USDT"),
         (Operation::Ticker { symbol: btc }, "ticker", "symbol=BTC_USDT"),
         (Operation::BookTop { symbol: btc }, "ticker", "symbol=BTC_USDT"),
         (Operation::FundingRate { symbol: btc }, "ticker", "symbol=BTC_USDT"),
@@ -496,10 +525,10 @@ fn what_a_market_lacks_is_known_beforehand_and_refused() {
         Operation::Amend(&amendment),
         Operation::SetMarginMode { symbol: btc, mode: MarginMode::Cross },
         Operation::Order { symbol: btc, order, class },
-        Operation::OpenOrders { symbol: Some(btc), class },
+        Operation::OpenOrders { symbol: Some(btc), class, page: None },
     ];
     let spot_only = [
-        Operation::Positions { symbol: None },
+        Operation::Positions { symbol: None, page: None },
         Operation::SetLeverage { symbol: btc, leverage: 1, margin_mode: None, position_side: None },
         Operation::SetPositionMode { symbol: None, mode: PositionMode::Hedge },
         Operation::FundingRate { symbol: btc },
@@ -591,7 +620,7 @@ fn costs_are_the_published_ones() {
     assert_eq!(cost(&spot(), &Operation::PlaceBatch(&[order; 3])), (1, 3));
     assert_eq!(cost(&spot(), &Operation::Balances), (10, 0));
     assert_eq!(cost(&linear(), &Operation::Place(&order)), (1, 1));
-    assert_eq!(cost(&linear(), &Operation::Instruments { symbol: None }), (50, 0));
+    assert_eq!(cost(&linear(), &Operation::Instruments { symbol: None, page: None }), (50, 0));
 }
 
 #[test]
@@ -619,10 +648,16 @@ fn ids_that_could_change_a_request_are_refused() {
     assert!(sent(&linear(), &Operation::Order { symbol: btc, order, class }).is_err());
     assert!(sent(&linear(), &Operation::Cancel { symbol: btc, order, class }).is_err());
     let order = Some(OrderId::new("..").unwrap());
-    let fills = Operation::Fills { symbol: btc, order, since: None, limit: None };
+    let fills = Operation::Fills { symbol: btc, order, since: None, limit: None, page: None };
     assert!(sent(&linear(), &fills).is_err());
     // A signed query has no encoding that all sources agree on.
-    let history = Operation::OrderHistory { symbol: symbol("&a=b_USDT"), since: None, limit: None };
+    let history = Operation::OrderHistory {
+        symbol: symbol("&a=b_USDT"),
+        order: None,
+        since: None,
+        limit: None,
+        page: None,
+    };
     assert!(sent(&linear(), &history).is_err());
 }
 
@@ -651,7 +686,7 @@ proptest! {
         prop_assert_eq!(body.as_object().unwrap().len(), 6);
         prop_assert_eq!(body["symbol"].as_str().unwrap(), format!("{text}_USDT"));
 
-        let list = Operation::OpenOrders { symbol: Some(order.symbol), class: OrderClass::Plain };
+        let list = Operation::OpenOrders { symbol: Some(order.symbol), class: OrderClass::Plain, page: None };
         let (line, _) = sent(&linear(), &list).unwrap();
         prop_assert_eq!(line.matches('/').count(), 7);
         prop_assert!(!line.contains(['?', '#', '&']));

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hoox_connector::stream::BookUpdate;
 use hoox_connector::{
-    Accepted, Change, Credentials, Decimal, ExchangeProvider, Fee, Headers, InstrumentStatus,
-    Instruments, OperationKind as Kind, OrderStatus, PositionSide, RejectReason as Reason, Reply,
-    Side, Symbol, ThrottleKind, TimeInForce, Timestamp, VenueError,
+    Accepted, Asked, Change, Credentials, Decimal, ExchangeProvider, Fee, Headers,
+    InstrumentStatus, Instruments, Operation, OperationKind as Kind, OrderClass, OrderStatus,
+    PositionSide, RejectReason as Reason, Reply, Side, Symbol, ThrottleKind, TimeInForce,
+    Timestamp, VenueError,
 };
 use hoox_mexc::Mexc;
 use serde_json::Value;
@@ -37,7 +39,7 @@ fn linear() -> Mexc {
 }
 
 fn answer(mexc: &Mexc, op: Kind, status: u16, body: &str) -> Result<Reply, VenueError> {
-    mexc.decode(op, status, Headers::none(), &mut body.as_bytes().to_vec())
+    mexc.decode(&op.into(), status, Headers::none(), &mut body.as_bytes().to_vec())
 }
 
 fn sample(mexc: &Mexc, op: Kind, name: &str) -> Result<Reply, VenueError> {
@@ -66,6 +68,76 @@ fn malformed_field(result: Result<Reply, VenueError>) -> String {
         Err(VenueError::Malformed(malformed)) => malformed.field,
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn books_are_whole_and_numbered() {
+    let symbol = Symbol::new("BTCUSDT").unwrap();
+    let read = |mexc: &Mexc, body: &str| {
+        let asked = Asked::from(&Operation::Depth { symbol, levels: 5 });
+        mexc.decode(&asked, 200, Headers::none(), &mut body.as_bytes().to_vec())
+    };
+    let book = |bids, asks, last_id, at| BookUpdate {
+        symbol,
+        snapshot: true,
+        bids,
+        asks,
+        first_id: None,
+        last_id,
+        previous_id: None,
+        at,
+    };
+    let payload = fixture("spot_depth")["payload"].to_string();
+    let Ok(Reply::Depth(spot_book)) = read(&spot(), &payload) else { panic!() };
+    let bids = vec![(dec("15.00000"), dec("49999.00000"))];
+    assert_eq!(spot_book, book(bids, vec![(dec("14.0000"), dec("1.0000"))], 1_112_416, None));
+
+    // In contracts, of which ten thousand are one.
+    let level = "[6859.5,3251,1]";
+    let body = format!(
+        r#"{{"success":true,"code":0,"data":{{"asks":[{level}],"bids":[],"version":96801927,"timestamp":1587442022003}}}}"#
+    );
+    let Ok(Reply::Depth(linear_book)) = read(&linear(), &body) else { panic!() };
+    let asks = vec![(dec("6859.5"), dec("0.3251"))];
+    assert_eq!(linear_book, book(Vec::new(), asks, 96_801_927, at(1_587_442_022_003)));
+
+    assert_eq!(malformed_field(answer(&spot(), Kind::Depth, 200, &payload)), "symbol");
+    assert_eq!(malformed_field(read(&bare(), &body)), "symbol");
+    assert_eq!(malformed_field(read(&linear(), &body.replace(level, "[1]"))), "data.asks[0]");
+    assert_eq!(malformed_field(read(&spot(), r#"{"bids":[],"asks":[]}"#)), "lastUpdateId");
+}
+
+#[test]
+fn full_pages_are_followed_by_another() {
+    let file = fixture("linear_query_order");
+    let order = file["payload"]["data"].to_string();
+    let body = |rows: usize| {
+        let rows = vec![order.as_str(); rows].join(",");
+        format!(r#"{{"success":true,"code":0,"data":[{rows}]}}"#)
+    };
+    let symbol = Symbol::new("ETHUSDT").unwrap();
+    let next = |op: &Operation<'_>, rows| {
+        let mut body = body(rows).into_bytes();
+        match linear().decode(&Asked::from(op), 200, Headers::none(), &mut body) {
+            Ok(Reply::Orders(read)) => read.next.map(String::from),
+            other => panic!("{other:?}"),
+        }
+    };
+    let open = |page| Operation::OpenOrders { symbol: None, class: OrderClass::Plain, page };
+    assert_eq!(next(&open(None), 99), None);
+    assert_eq!(next(&open(None), 100), Some("2".into()));
+    assert_eq!(next(&open(Some("7")), 100), Some("8".into()));
+    let past = |limit| Operation::OrderHistory {
+        symbol,
+        order: None,
+        since: None,
+        limit,
+        page: Some("2"),
+    };
+    assert_eq!(next(&past(None), 19), None);
+    assert_eq!(next(&past(None), 20), Some("3".into()));
+    assert_eq!(next(&past(Some(3)), 3), Some("3".into()));
+    assert_eq!(next(&past(Some(500)), 100), Some("3".into()), "100 are asked for");
 }
 
 #[test]
@@ -599,7 +671,8 @@ fn every_code_of_the_sheet_is_classified() {
 fn throttles_tell_how_long_to_wait() {
     let wait = |status: u16, header: Option<&'static str>| {
         let find = |name: &str| header.filter(|_| name.eq_ignore_ascii_case("Retry-After"));
-        match spot().decode(Kind::Place, status, Headers::new(&find), &mut b"oops".to_vec()) {
+        match spot().decode(&Kind::Place.into(), status, Headers::new(&find), &mut b"oops".to_vec())
+        {
             Err(VenueError::Throttled(throttle)) => (throttle.kind, throttle.retry_after),
             other => panic!("{other:?}"),
         }
@@ -673,7 +746,7 @@ fn every_fixture_is_read_somewhere_here() {
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
         .filter(|name| name != "vectors" && !name.starts_with("ws_"))
         .collect();
-    assert_eq!(names.len(), 41);
+    assert_eq!(names.len(), 42);
     for name in names {
         assert!(here.contains(&format!("\"{name}\"")), "{name}");
     }

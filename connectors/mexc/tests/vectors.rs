@@ -95,9 +95,9 @@ fn build(case: &Value, check: impl FnOnce(Request<'_>)) {
             Operation::Order { symbol: symbol.unwrap(), order: client(), class }
         }
         "query_by_order_id" => Operation::Order { symbol: symbol.unwrap(), order: id(), class },
-        "open_orders" => Operation::OpenOrders { symbol, class },
+        "open_orders" => Operation::OpenOrders { symbol, class, page: None },
         "balance" => Operation::Balances,
-        "positions" => Operation::Positions { symbol },
+        "positions" => Operation::Positions { symbol, page: None },
         "set_leverage" => Operation::SetLeverage {
             symbol: symbol.unwrap(),
             leverage: input["leverage"].as_u64().unwrap().try_into().unwrap(),

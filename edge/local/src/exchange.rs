@@ -7,8 +7,8 @@ use arrayvec::ArrayVec;
 use hoox_binance::Binance;
 use hoox_bybit::Bybit;
 use hoox_connector::{
-    Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Instruments, Market,
-    Operation, OperationKind, OrderEntry, RateUsage, Reply, Request, RequestBuf, StreamProvider,
+    Asked, Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Instruments,
+    Market, Operation, OrderEntry, RateUsage, Reply, Request, RequestBuf, StreamProvider,
     Timestamp, Venue, VenueError,
 };
 use hoox_mexc::Mexc;
@@ -125,12 +125,12 @@ impl ExchangeProvider for Dialect {
 
     fn decode(
         &self,
-        op: OperationKind,
+        asked: &Asked<'_>,
         status: u16,
         headers: Headers<'_>,
         body: &mut [u8],
     ) -> Result<Reply, VenueError> {
-        each!(self, it => it.decode(op, status, headers, body))
+        each!(self, it => it.decode(asked, status, headers, body))
     }
 
     fn cost(&self, op: &Operation<'_>) -> Cost {

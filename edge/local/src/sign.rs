@@ -330,7 +330,7 @@ fn read_instruments(arg: &InstrumentsArg) -> anyhow::Result<Instruments> {
     };
     let mut body =
         std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    match dialect.decode(OperationKind::Instruments, 200, Headers::none(), &mut body) {
+    match dialect.decode(&OperationKind::Instruments.into(), 200, Headers::none(), &mut body) {
         Ok(Reply::Instruments(instruments)) => Ok(instruments),
         Ok(_) => bail!("{} is not an instrument list", file.display()),
         Err(error) => bail!("{} is not {venue}'s instrument list: {error}", file.display()),

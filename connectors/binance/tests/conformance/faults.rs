@@ -87,12 +87,12 @@ impl ExchangeProvider for Faulty {
 
     fn decode(
         &self,
-        op: Kind,
+        asked: &Asked<'_>,
         status: u16,
         headers: Headers<'_>,
         body: &mut [u8],
     ) -> Result<Reply, VenueError> {
-        let read = self.right.provider().decode(op, status, headers, body);
+        let read = self.right.provider().decode(asked, status, headers, body);
         match (self.fault, read) {
             (Fault::UnknownIsRejected, Err(VenueError::Unknown(_))) => {
                 Err(VenueError::Rejected(Rejection::new(RejectReason::Other, 0, "")))
@@ -106,7 +106,7 @@ impl ExchangeProvider for Faulty {
                 }
                 Ok(Reply::Order(report))
             }
-            (Fault::CutIsAccepted, Err(VenueError::Malformed(_))) if op == Kind::Place => {
+            (Fault::CutIsAccepted, Err(VenueError::Malformed(_))) if asked.kind == Kind::Place => {
                 Ok(Reply::Accepted(Accepted::default()))
             }
             (_, read) => read,

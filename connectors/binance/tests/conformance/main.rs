@@ -82,6 +82,15 @@ impl Harness for Venue {
         dec("0.012")
     }
 
+    /// Orders of the past and executions go on behind the last number.
+    fn next_page(&self, kind: OperationKind) -> Option<String> {
+        match kind {
+            OperationKind::OrderHistory => Some("9007199254740994".into()),
+            OperationKind::Fills => Some("9".into()),
+            _ => None,
+        }
+    }
+
     fn understand(&self, request: Request<'_>) -> Result<Meaning, String> {
         let (access, mut params) = authenticate(&request)?;
         let (method, path) = (request.method(), request.path());

@@ -118,6 +118,13 @@ impl Venue {
                 "askPrice": it.ask_price?.to_string(),
                 "askQty": it.ask_quantity?.to_string(),
             }),
+            (Kind::Depth, Reply::Depth(it)) => {
+                let side = |levels: &[(Decimal, Decimal)]| -> Value {
+                    levels.iter().map(|it| json!([it.0.to_string(), it.1.to_string()])).collect()
+                };
+                let (bids, asks) = (side(&it.bids), side(&it.asks));
+                json!({"lastUpdateId": it.last_id, "bids": bids, "asks": asks})
+            }
             (Kind::ServerTime, Reply::ServerTime(at)) => json!({"serverTime": at.as_millis()}),
             (Kind::CreateListenKey, Reply::ListenKey(key)) => json!({"listenKey": key}),
             (Kind::ExtendListenKey | Kind::CloseListenKey, Reply::Changed(_)) => json!({}),

@@ -85,11 +85,33 @@ pub(crate) fn spot(
         (Method::Get, "/api/v3/exchangeInfo") => public(Kind::Instruments)?,
         (Method::Get, "/api/v3/ticker/price") => public(Kind::Ticker)?,
         (Method::Get, "/api/v3/ticker/bookTicker") => public(Kind::BookTop)?,
+        (Method::Get, "/api/v3/depth") => public(Kind::Depth)?,
         (Method::Get, "/api/v3/time") => public(Kind::ServerTime)?,
         _ => return Err(format!("no such endpoint: {method} {path}")),
     };
+    bounds(path, params, &mut meaning)?;
     question(path.ends_with("/order"), "origClientOrderId", params, &mut meaning)?;
     Ok(meaning)
+}
+
+/// "All Orders": `orderId` is the first that is listed. "Account Trade List": `fromId` is, and futures
+/// refuse it together with times. "Order Book": spot takes any number of levels up to 5,000.
+fn bounds(path: &str, params: &mut Fields, meaning: &mut Meaning) -> Result<(), String> {
+    match path.rsplit('/').next() {
+        Some("allOrders") => meaning.page = params.maybe("orderId"),
+        Some("myTrades" | "userTrades") => meaning.page = params.maybe("fromId"),
+        Some("depth") => {
+            let limit = params.integer("limit")? as u32;
+            let spot = path.starts_with("/api/");
+            let futures = [5, 10, 20, 50, 100, 500, 1_000];
+            if limit == 0 || limit > 5_000 || !(spot || futures.contains(&limit)) {
+                return Err(format!("limit {limit}"));
+            }
+            meaning.levels = Some(limit);
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// What queries and cancellations are about.
@@ -320,9 +342,14 @@ pub(crate) fn linear(
                 }
                 (Method::Get, "/fapi/v2/ticker/price") => public(&[Kind::Ticker])?,
                 (Method::Get, "/fapi/v1/ticker/bookTicker") => public(&[Kind::BookTop])?,
+                (Method::Get, "/fapi/v1/depth") => public(&[Kind::Depth])?,
                 (Method::Get, "/fapi/v1/time") => public(&[Kind::ServerTime])?,
                 _ => return Err(format!("no such endpoint: {method} {path}")),
             };
+            bounds(path, params, &mut it)?;
+            if it.page.is_some() && params.maybe("startTime").is_some() {
+                return Err("fromId together with a time".into());
+            }
             question(path == "/fapi/v1/order", "origClientOrderId", params, &mut it)?;
             Ok(it)
         }

@@ -42,7 +42,7 @@ pub fn decode(
     status: u16,
     body: &str,
 ) -> Result<Reply, VenueError> {
-    binance.decode(op, status, Headers::none(), &mut body.as_bytes().to_vec())
+    binance.decode(&op.into(), status, Headers::none(), &mut body.as_bytes().to_vec())
 }
 
 pub fn fixtures() -> PathBuf {

@@ -81,6 +81,12 @@ impl Harness for Account {
         OrderId::new("fd4300ae-7847-404e-b947-b46980a4d140").unwrap()
     }
 
+    fn next_page(&self, kind: OperationKind) -> Option<String> {
+        // Spot's instruments come whole (market/instrument).
+        let whole = kind == OperationKind::Instruments && self.is_spot();
+        (!whole).then(|| "page:1,a&b=%c".into())
+    }
+
     fn understand(&self, request: Request<'_>) -> Result<Meaning, String> {
         let access = authenticate(&request)?;
         let path = request.path();
@@ -127,7 +133,7 @@ impl Harness for Account {
             Scenario::Rejected(
                 Kind::OrderById | Kind::OrderByClientId | Kind::ConditionalOrder,
                 Reason::UnknownOrder,
-            ) => Some(success(self.page(Vec::new()))),
+            ) => Some(success(self.page(Vec::new(), None))),
             Scenario::Rejected(_, reason) => {
                 let (code, message) = self.refusal(*reason)?;
                 Some(error(code, message))

@@ -27,16 +27,16 @@ impl Account {
             (
                 Kind::OrderById | Kind::OrderByClientId | Kind::ConditionalOrder,
                 Reply::Order(it),
-            ) => self.page(vec![self.row(it)?]),
+            ) => self.page(vec![self.row(it)?], None),
             (
                 Kind::OpenOrders | Kind::OpenConditionalOrders | Kind::OrderHistory,
                 Reply::Orders(rows),
-            ) => self.page(rows.iter().map(|it| self.row(it)).collect::<Option<_>>()?),
+            ) => self.page(rows.iter().map(|it| self.row(it)).collect::<Option<_>>()?, next(rows)),
             (Kind::Fills, Reply::Fills(rows)) => {
-                self.page(rows.iter().map(fill_row).collect::<Option<_>>()?)
+                self.page(rows.iter().map(fill_row).collect::<Option<_>>()?, next(rows))
             }
             (Kind::Positions, Reply::Positions(rows)) => {
-                self.page(rows.iter().map(position_row).collect::<Option<_>>()?)
+                self.page(rows.iter().map(position_row).collect::<Option<_>>()?, next(rows))
             }
             (Kind::Balances, Reply::Balances(rows)) => {
                 let coin = |it: &Balance| {
@@ -63,7 +63,8 @@ impl Account {
             }
             (Kind::SetMarginMode, Reply::Changed(Change::Applied)) => json!({"reasons": []}),
             (Kind::Instruments, Reply::Instruments(all)) => {
-                self.page(all.iter().map(|it| self.instrument_row(it)).collect::<Option<_>>()?)
+                let rows = all.iter().map(|it| self.instrument_row(it)).collect::<Option<_>>()?;
+                self.page(rows, all.next.as_deref())
             }
             (Kind::Ticker, Reply::Ticker(it)) => {
                 let mut row = json!({
@@ -75,14 +76,17 @@ impl Account {
                     row.as_object_mut()?
                         .insert("markPrice".into(), json!(it.mark_price?.to_string()));
                 }
-                self.page(vec![row])
+                self.page(vec![row], None)
             }
-            (Kind::FundingRate, Reply::FundingRate(it)) => self.page(vec![json!({
-                "symbol": it.symbol.as_str(),
-                "lastPrice": "1",
-                "fundingRate": it.rate.to_string(),
-                "nextFundingTime": it.next_at?.as_millis().to_string(),
-            })]),
+            (Kind::FundingRate, Reply::FundingRate(it)) => {
+                let row = json!({
+                    "symbol": it.symbol.as_str(),
+                    "lastPrice": "1",
+                    "fundingRate": it.rate.to_string(),
+                    "nextFundingTime": it.next_at?.as_millis().to_string(),
+                });
+                self.page(vec![row], None)
+            }
             (Kind::BookTop, Reply::BookTop(it)) => json!({
                 "s": it.symbol.as_str(),
                 "b": [[it.bid_price?.to_string(), it.bid_quantity?.to_string()]],
@@ -92,6 +96,20 @@ impl Account {
                 "seq": 1_432_604_333_u64,
                 "cts": NOW.as_millis(),
             }),
+            (Kind::Depth, Reply::Depth(it)) => {
+                let side = |levels: &[(Decimal, Decimal)]| -> Value {
+                    levels.iter().map(|it| json!([it.0.to_string(), it.1.to_string()])).collect()
+                };
+                json!({
+                    "s": it.symbol.as_str(),
+                    "b": side(&it.bids),
+                    "a": side(&it.asks),
+                    "ts": NOW.as_millis(),
+                    "u": it.last_id,
+                    "seq": 1_432_604_333_u64,
+                    "cts": NOW.as_millis(),
+                })
+            }
             (Kind::ServerTime, Reply::ServerTime(at)) => json!({
                 "timeSecond": (at.as_millis() / 1_000).to_string(),
                 "timeNano": format!("{}000000", at.as_millis()),
@@ -100,9 +118,18 @@ impl Account {
         })
     }
 
-    pub(crate) fn page(&self, rows: Vec<Value>) -> Value {
+    /// The cursor is percent-encoded already.
+    pub(crate) fn page(&self, rows: Vec<Value>, next: Option<&str>) -> Value {
         let category = if self.is_spot() { "spot" } else { "linear" };
-        json!({"category": category, "list": rows, "nextPageCursor": ""})
+        let cursor: String = next
+            .unwrap_or_default()
+            .bytes()
+            .map(|byte| match byte {
+                b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),
+                _ => format!("%{byte:02X}"),
+            })
+            .collect();
+        json!({"category": category, "list": rows, "nextPageCursor": cursor})
     }
 
     /// order/open-order.
@@ -278,6 +305,10 @@ impl Account {
             _ => return None,
         })
     }
+}
+
+fn next<T>(page: &Page<T>) -> Option<&str> {
+    page.next.as_deref()
 }
 
 /// order/execution.

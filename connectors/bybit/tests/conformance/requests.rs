@@ -104,7 +104,9 @@ impl Account {
                     None | Some("Order") => new(&[Kind::OpenOrders]),
                     Some(other) => return Err(format!("orderFilter {other}")),
                 };
-                params.maybe_integer("limit")?;
+                if !matches!(params.maybe_integer("limit")?, None | Some(1..=50)) {
+                    return Err("limit".into());
+                }
                 self.subject(params, &mut it)?;
                 if it.order.is_some() {
                     it.serves = OperationSet::of(&by_id);
@@ -161,8 +163,14 @@ impl Account {
             }
             (Method::Get, "/v5/market/tickers") => new(&[Kind::Ticker, Kind::FundingRate]),
             (Method::Get, "/v5/market/orderbook") => {
-                params.maybe_integer("limit")?;
-                new(&[Kind::BookTop])
+                // Left out it is 1 on spot, 25 on futures.
+                let levels = params.maybe_integer("limit")?.unwrap_or(1);
+                if !(1..=1_000).contains(&levels) {
+                    return Err("limit".into());
+                }
+                let mut it = new(&[Kind::BookTop, Kind::Depth]);
+                it.levels = Some(levels as u32);
+                it
             }
             (Method::Get, "/v5/market/time") => new(&[Kind::ServerTime]),
             _ => return Err(format!("no such endpoint: {method} {path}")),
@@ -185,6 +193,7 @@ impl Account {
         it.order = id.or(params.maybe_client_order_id("orderLinkId")?.map(OrderRef::Client));
         it.since = params.maybe_integer("startTime")?.map(Timestamp::from_millis);
         it.limit = params.maybe_integer("limit")?.map(|limit| limit as u32);
+        it.page = params.maybe("cursor");
         Ok(())
     }
 

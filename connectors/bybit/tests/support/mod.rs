@@ -40,12 +40,12 @@ pub fn of(market: Market) -> Bybit {
 /// Decodes a recorded reply.
 pub fn decode(bybit: &Bybit, op: OperationKind, name: &str) -> Result<Reply, VenueError> {
     let (status, mut body) = sample(name);
-    bybit.decode(op, status, Headers::none(), &mut body)
+    bybit.decode(&op.into(), status, Headers::none(), &mut body)
 }
 
 /// Decodes a text as a reply with status 200.
 pub fn decode_text(bybit: &Bybit, op: OperationKind, body: &str) -> Result<Reply, VenueError> {
-    bybit.decode(op, 200, Headers::none(), &mut body.as_bytes().to_vec())
+    bybit.decode(&op.into(), 200, Headers::none(), &mut body.as_bytes().to_vec())
 }
 
 /// A successful reply around `result`.

@@ -1,5 +1,5 @@
 use crate::{
-    Amendment, Attached, ClientOrderId, Decimal, EncodeError, ExchangeProvider, Headers,
+    Amendment, Asked, Attached, ClientOrderId, Decimal, EncodeError, ExchangeProvider, Headers,
     Instrument, NewOrder, Operation, OperationKind, OrderKind, PreparedOrder, Reply, RequestBuf,
     Response, Side, Size, Symbol, VenueError,
 };
@@ -166,10 +166,18 @@ impl<'h> Check<'h> {
     pub(super) fn decode(
         &self,
         kind: OperationKind,
+        answer: Response,
+    ) -> Result<Reply, VenueError> {
+        self.decode_as(&self.asked(kind), answer)
+    }
+
+    pub(super) fn decode_as(
+        &self,
+        asked: &Asked<'_>,
         mut answer: Response,
     ) -> Result<Reply, VenueError> {
         let status = answer.status;
-        answer.read(|headers, body| self.provider().decode(kind, status, headers, body))
+        answer.read(|headers, body| self.provider().decode(asked, status, headers, body))
     }
 
     pub(super) fn decode_bytes(
@@ -178,7 +186,12 @@ impl<'h> Check<'h> {
         status: u16,
         body: &[u8],
     ) -> Result<Reply, VenueError> {
-        self.provider().decode(kind, status, Headers::none(), &mut body.to_vec())
+        self.provider().decode(&self.asked(kind), status, Headers::none(), &mut body.to_vec())
+    }
+
+    /// That `kind` was asked of the harness's symbol.
+    fn asked(&self, kind: OperationKind) -> Asked<'static> {
+        Asked { symbol: Some(self.symbol()), ..Asked::from(kind) }
     }
 
     /// A limit order at the market price, with an id.

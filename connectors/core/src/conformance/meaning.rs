@@ -51,6 +51,10 @@ pub struct Meaning {
     pub since: Option<Timestamp>,
     /// How many at most.
     pub limit: Option<u32>,
+    /// Which page of a list, as the venue calls it.
+    pub page: Option<String>,
+    /// How many levels of a book.
+    pub levels: Option<u32>,
     /// The leverage it sets.
     pub leverage: Option<u32>,
     /// The margin mode it sets, or sets the leverage for.
@@ -77,6 +81,8 @@ impl Meaning {
             price: None,
             since: None,
             limit: None,
+            page: None,
+            levels: None,
             leverage: None,
             margin_mode: None,
             position_mode: None,
@@ -112,6 +118,15 @@ pub(super) fn differences(
     };
     let symbol_text = format!("{:?}", meaning.symbol);
     let base = |quantity: Decimal| in_base(quantity, contract_size);
+    // The place where a page ended may say from when it goes on.
+    let since_is = |since: Option<Timestamp>, page: Option<&str>| match meaning.since {
+        None => since.is_none() || page.is_some(),
+        read => read == since,
+    };
+    // What the page is called is the venue's affair; which one it is, the case on pages asks.
+    let same_page = |page: Option<&str>, same: &mut dyn FnMut(&str, bool, String)| {
+        same("page", meaning.page.is_some() == page.is_some(), format!("{:?}", meaning.page));
+    };
     match op {
         Operation::Place(order) => {
             orders(core::slice::from_ref(*order), &meaning.orders, contract_size, &mut problems);
@@ -135,27 +150,36 @@ pub(super) fn differences(
             same("symbol", symbol_is(*symbol, true), symbol_text);
             same("order", meaning.order == Some(*order), format!("{:?}", meaning.order));
         }
-        Operation::CancelAll { symbol, .. } | Operation::OpenOrders { symbol, .. } => {
+        Operation::OpenOrders { symbol, page, .. } => {
+            same("symbol", meaning.symbol == *symbol, symbol_text);
+            same("order", meaning.order.is_none(), format!("{:?}", meaning.order));
+            same_page(*page, &mut same);
+        }
+        Operation::CancelAll { symbol, .. } => {
             same("symbol", meaning.symbol == *symbol, symbol_text);
             same("order", meaning.order.is_none(), format!("{:?}", meaning.order));
         }
-        Operation::OrderHistory { symbol, since, limit } => {
+        Operation::OrderHistory { symbol, order, since, limit, page } => {
             same("symbol", symbol_is(*symbol, false), symbol_text);
-            same("since", meaning.since == *since, format!("{:?}", meaning.since));
+            same("order", meaning.order == *order, format!("{:?}", meaning.order));
+            same("since", since_is(*since, *page), format!("{:?}", meaning.since));
             same("limit", meaning.limit == *limit, format!("{:?}", meaning.limit));
+            same_page(*page, &mut same);
         }
-        Operation::Fills { symbol, order, since, limit } => {
+        Operation::Fills { symbol, order, since, limit, page } => {
             same("symbol", symbol_is(*symbol, order.is_some()), symbol_text);
             let order = order.map(OrderRef::Id);
             same("order", meaning.order == order, format!("{:?}", meaning.order));
             // The executions of one order are few: a venue that lists them all needs no bounds.
             let bounded = order.is_none() || meaning.since.is_some() || meaning.limit.is_some();
-            same("since", !bounded || meaning.since == *since, format!("{:?}", meaning.since));
+            same("since", !bounded || since_is(*since, *page), format!("{:?}", meaning.since));
             same("limit", !bounded || meaning.limit == *limit, format!("{:?}", meaning.limit));
+            same_page(*page, &mut same);
         }
-        Operation::Positions { symbol } | Operation::Instruments { symbol } => {
+        Operation::Positions { symbol, page } | Operation::Instruments { symbol, page } => {
             let right = meaning.symbol.is_none() || meaning.symbol == *symbol;
             same("symbol", right, symbol_text);
+            same_page(*page, &mut same);
         }
         Operation::SetLeverage { symbol, leverage, margin_mode, position_side } => {
             same("symbol", symbol_is(*symbol, false), symbol_text);
@@ -180,6 +204,11 @@ pub(super) fn differences(
         | Operation::BookTop { symbol }
         | Operation::FundingRate { symbol } => {
             same("symbol", symbol_is(*symbol, false), symbol_text);
+        }
+        Operation::Depth { symbol, levels } => {
+            same("symbol", symbol_is(*symbol, false), symbol_text);
+            let read = meaning.levels;
+            same("levels", read.is_some_and(|read| read >= *levels), format!("{read:?}"));
         }
         Operation::ExtendListenKey { key } | Operation::CloseListenKey { key } => {
             let read = meaning.listen_key.as_deref();
@@ -206,9 +235,12 @@ fn access(
     use OperationKind as Kind;
     let access = meaning.access;
     let right = match kind {
-        Kind::Instruments | Kind::Ticker | Kind::BookTop | Kind::FundingRate | Kind::ServerTime => {
-            access == Access::Public
-        }
+        Kind::Instruments
+        | Kind::Ticker
+        | Kind::BookTop
+        | Kind::Depth
+        | Kind::FundingRate
+        | Kind::ServerTime => access == Access::Public,
         Kind::CreateListenKey | Kind::ExtendListenKey | Kind::CloseListenKey => {
             access != Access::Public
         }

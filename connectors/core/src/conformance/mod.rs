@@ -148,6 +148,13 @@ pub trait Harness {
         OrderId::from(9_007_199_254_740_993)
     }
 
+    /// What the venue calls the page behind a page of rows with the
+    /// [`order_id`](Self::order_id), or with trades up to number 8; `None` if the list has no pages.
+    fn next_page(&self, kind: OperationKind) -> Option<String> {
+        let _ = kind;
+        None
+    }
+
     /// Reads a request as the venue would, from its method, path, query, body and headers alone
     /// (never [`Request::signed_payload`] or [`Request::signature`], which the venue does not see).
     ///
@@ -249,6 +256,8 @@ cases! {
     "an order is asked for by either id" => operations::order,
     "open and past orders are asked for" => operations::lists,
     "executions are asked for" => operations::fills,
+    "a list is read on where its page ended" => operations::pages,
+    "a closed order is looked for where the venue keeps it" => operations::closed_order,
     "positions and balances are asked for" => operations::account,
     "settings are changed as asked, or not supported" => operations::settings,
     "market data is asked for without the key" => operations::market_data,
@@ -313,6 +322,6 @@ mod tests {
     /// A kind added to the list needs a case that asks for it and one that reads its reply.
     #[test]
     fn the_cases_know_every_kind_of_operation() {
-        assert_eq!(OperationKind::ALL.len(), 28);
+        assert_eq!(OperationKind::ALL.len(), 29);
     }
 }

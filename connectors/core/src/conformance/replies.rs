@@ -5,6 +5,8 @@ use crate::{
     OrderStatus, PositionSide, RejectReason, Rejection, Reply, Side, Ticker, TriggerKind,
 };
 
+use crate::stream::BookUpdate;
+
 use super::check::Check;
 use super::told::{self, Detail, must_tell, tell};
 use super::{NOW, Scenario, orders};
@@ -71,7 +73,7 @@ pub(super) fn cancellation(check: &mut Check<'_>) {
         let applied = Reply::Changed(Change::Applied);
         if !tell(check, kind, &applied, Detail::Full) {
             let orders = vec![told::report(check, OrderStatus::Canceled, 1)];
-            must_tell(check, kind, &Reply::Orders(orders), Detail::Full);
+            must_tell(check, kind, &Reply::Orders(orders.into()), Detail::Full);
         }
     }
 }
@@ -97,12 +99,12 @@ pub(super) fn lists(check: &mut Check<'_>) {
     ];
     for (kind, rows) in [(Kind::OpenOrders, open), (Kind::OrderHistory, past)] {
         if check.supports(kind) {
-            must_tell(check, kind, &Reply::Orders(rows), Detail::Full);
-            must_tell(check, kind, &Reply::Orders(Vec::new()), Detail::Full);
+            must_tell(check, kind, &Reply::Orders(rows.into()), Detail::Full);
+            must_tell(check, kind, &Reply::Orders(Vec::new().into()), Detail::Full);
         }
     }
     if check.supports(Kind::OpenConditionalOrders) {
-        let reply = Reply::Orders(vec![conditional_report(check, OrderStatus::New)]);
+        let reply = Reply::Orders(vec![conditional_report(check, OrderStatus::New)].into());
         must_tell(check, Kind::OpenConditionalOrders, &reply, Detail::Conditional);
     }
 }
@@ -132,13 +134,14 @@ pub(super) fn positions(check: &mut Check<'_>) {
         return check.set_not_supported();
     }
     for side in [PositionSide::Long, PositionSide::Short] {
-        let reply = Reply::Positions(vec![told::position(check, side, false)]);
+        let reply = Reply::Positions(vec![told::position(check, side, false)].into());
         must_tell(check, Kind::Positions, &reply, Detail::Full);
     }
-    must_tell(check, Kind::Positions, &Reply::Positions(Vec::new()), Detail::Full);
+    must_tell(check, Kind::Positions, &Reply::Positions(Vec::new().into()), Detail::Full);
     if check.provider().capabilities().hedge_mode {
         let both = [PositionSide::Long, PositionSide::Short];
-        let reply = Reply::Positions(both.map(|side| told::position(check, side, true)).to_vec());
+        let rows = both.map(|side| told::position(check, side, true));
+        let reply = Reply::Positions(rows.into_iter().collect());
         must_tell(check, Kind::Positions, &reply, Detail::Full);
     }
 }
@@ -192,10 +195,25 @@ pub(super) fn market_data(check: &mut Check<'_>) {
         update_id: None,
         at: None,
     };
+    let levels = |prices: [Decimal; 2]| {
+        prices.into_iter().map(|price| (price, told::quantity(check, 3))).collect()
+    };
+    let up = |times| price.checked_mul(Decimal::from(times)).unwrap_or(price);
+    let book = BookUpdate {
+        symbol,
+        snapshot: true,
+        bids: levels([price, price - told::tick(check)]),
+        asks: levels([up(2), up(3)]),
+        first_id: None,
+        last_id: 9_007_199_254_740_993,
+        previous_id: None,
+        at: None,
+    };
     let funding = FundingRate { symbol, rate: Decimal::new(-125, 6), next_at: Some(NOW) };
     for (kind, reply) in [
         (Kind::Ticker, Reply::Ticker(Ticker::new(symbol, Some(price), Some(price)))),
         (Kind::BookTop, Reply::BookTop(top)),
+        (Kind::Depth, Reply::Depth(book)),
         (Kind::FundingRate, Reply::FundingRate(funding)),
         (Kind::ServerTime, Reply::ServerTime(NOW)),
     ] {

@@ -49,10 +49,10 @@ pub(super) fn buffer(check: &mut Check<'_>) {
     let class = OrderClass::Plain;
     let mut ops: Vec<_> = orders.iter().map(Operation::Place).collect();
     ops.extend([
-        Operation::OpenOrders { symbol: Some(symbol), class },
+        Operation::OpenOrders { symbol: Some(symbol), class, page: None },
         Operation::Balances,
         Operation::ServerTime,
-        Operation::Instruments { symbol: None },
+        Operation::Instruments { symbol: None, page: None },
     ]);
     let mut used = RequestBuf::new();
     for _ in 0..2 {
@@ -82,7 +82,7 @@ pub(super) fn symbols(check: &mut Check<'_>) {
             Operation::Place(&prepared),
             Operation::Cancel { symbol, order: id, class },
             Operation::CancelAll { symbol: Some(symbol), class },
-            Operation::OpenOrders { symbol: Some(symbol), class },
+            Operation::OpenOrders { symbol: Some(symbol), class, page: None },
             Operation::Ticker { symbol },
         ] {
             if !check.supports(op.kind()) {

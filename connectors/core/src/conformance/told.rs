@@ -5,6 +5,8 @@ use crate::{
     OrderStatus, Position, PositionSide, Reply, Side, Ticker, TimeInForce,
 };
 
+use crate::stream::BookUpdate;
+
 use super::NOW;
 use super::check::{Check, client_order_id};
 
@@ -37,6 +39,10 @@ pub(super) fn report(check: &Check<'_>, status: OrderStatus, filled: u32) -> Ord
     it.fee = check.instrument().quote.filter(|_| filled > 0).map(fee);
     it.updated_at = Some(NOW);
     it
+}
+
+pub(super) fn tick(check: &Check<'_>) -> Decimal {
+    check.instrument().tick_size.unwrap_or(Decimal::ONE)
 }
 
 pub(super) fn accepted(check: &Check<'_>) -> Accepted {
@@ -116,6 +122,7 @@ pub(super) fn differences(told: &Reply, read: &Reply, detail: Detail) -> Vec<Str
         }
         (Reply::Ticker(told), Reply::Ticker(read)) => them.ticker(told, read),
         (Reply::BookTop(told), Reply::BookTop(read)) => them.book_top(told, read),
+        (Reply::Depth(told), Reply::Depth(read)) => them.book(told, read),
         (Reply::FundingRate(told), Reply::FundingRate(read)) => them.funding(told, read),
         (Reply::ServerTime(told), Reply::ServerTime(read)) => them.same("time", told, read),
         (Reply::ListenKey(told), Reply::ListenKey(read)) => them.same("key", told, read),
@@ -253,6 +260,14 @@ impl Differences {
         self.same("ask", &told.ask_price, &read.ask_price);
         self.maybe("bid size", &told.bid_quantity, &read.bid_quantity);
         self.maybe("ask size", &told.ask_quantity, &read.ask_quantity);
+    }
+
+    fn book(&mut self, told: &BookUpdate, read: &BookUpdate) {
+        self.same("symbol", &told.symbol, &read.symbol);
+        self.same("snapshot", &told.snapshot, &read.snapshot);
+        self.same("bids", &told.bids, &read.bids);
+        self.same("asks", &told.asks, &read.asks);
+        self.same("last update", &told.last_id, &read.last_id);
     }
 
     fn funding(&mut self, told: &FundingRate, read: &FundingRate) {

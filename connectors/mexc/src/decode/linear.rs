@@ -4,24 +4,27 @@
 use core::fmt;
 
 use hoox_connector::json::{self, Integer, MaybeNumber, Number, lenient};
+use hoox_connector::stream::{BookUpdate, Level};
 use hoox_connector::{
-    Accepted, Asset, Balance, BookTop, Change, ClientOrderId, Decimal, Fee, Fill, FundingRate,
-    Headers, Instrument, Market, OperationKind as Kind, OrderId, OrderReport, OrderStatus,
-    Position, PositionSide, Reply, Side, Symbol, Ticker, TimeInForce, Timestamp, VenueError,
+    Accepted, Asked, Asset, Balance, BookTop, Change, ClientOrderId, Decimal, Fee, Fill,
+    FundingRate, Headers, Instrument, Market, OperationKind as Kind, OrderId, OrderReport,
+    OrderStatus, Page, Position, PositionSide, Reply, Side, Symbol, Ticker, TimeInForce, Timestamp,
+    VenueError,
 };
-use serde::de::{Error as _, IgnoredAny, MapAccess};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 
-use super::{Moment, OneOrMany, Required, Row, batch, malformed};
+use super::{Moment, OneOrMany, Required, Row, asked_symbol, batch, malformed};
 use crate::instruments::{self, LinearRow, neutral};
-use crate::{Mexc, errors};
+use crate::{Mexc, errors, limits};
 
 pub(super) fn decode(
     mexc: &Mexc,
-    op: Kind,
+    asked: &Asked<'_>,
     headers: Headers<'_>,
     body: &[u8],
 ) -> Result<Reply, VenueError> {
+    let op = asked.kind;
     let answer = Answer { op, headers, body };
     let base = Base { mexc, op };
     match op {
@@ -43,12 +46,14 @@ pub(super) fn decode(
         Kind::OpenOrders | Kind::OrderHistory => {
             let orders: Vec<Order> = answer.data()?;
             let reports = orders.iter().map(|order| order.report(base));
-            reports.collect::<Result<_, _>>().map(Reply::Orders)
+            let page = reports.collect::<Result<Page<_>, _>>()?;
+            Ok(Reply::Orders(page.with_next(next_page(asked, orders.len()))))
         }
         Kind::Fills => {
             let deals: Vec<Deal> = answer.data()?;
             let fills = deals.iter().map(|deal| deal.fill(base));
-            fills.collect::<Result<_, _>>().map(Reply::Fills)
+            let page = fills.collect::<Result<Page<_>, _>>()?;
+            Ok(Reply::Fills(page.with_next(next_page(asked, deals.len()))))
         }
         Kind::Positions => {
             let rows: Vec<PositionRow> = answer.data()?;
@@ -64,10 +69,27 @@ pub(super) fn decode(
         }
         Kind::Ticker => answer.data().map(Prices::ticker),
         Kind::BookTop => answer.data().map(Best::book_top),
+        Kind::Depth => {
+            let book: Book = answer.data()?;
+            book.reply(base, asked)
+        }
         Kind::FundingRate => answer.data().map(Funding::reply),
         Kind::ServerTime => answer.data().map(|time: Required| Reply::ServerTime(time.0)),
         _ => Err(malformed(op, ".", "no such operation here")),
     }
+}
+
+/// The page behind a full one. The executions of one order come whole.
+fn next_page(asked: &Asked<'_>, rows: usize) -> Option<Box<str>> {
+    let size = match (asked.kind, asked.limit) {
+        (Kind::Fills, _) if asked.order.is_some() => return None,
+        // As it is asked for.
+        (Kind::OpenOrders, _) => limits::PAGE_MAX,
+        (_, None) => limits::PAGE,
+        (_, Some(limit)) => limit.clamp(1, limits::PAGE_MAX),
+    };
+    let page: u64 = asked.page.map_or(Some(1), |page| page.parse().ok())?;
+    (rows >= size as usize).then(|| page.saturating_add(1).to_string().into())
 }
 
 #[derive(Clone, Copy)]
@@ -466,6 +488,65 @@ impl Funding {
     fn reply(self) -> Reply {
         let (symbol, rate) = (neutral(self.symbol), self.funding_rate.0);
         Reply::FundingRate(FundingRate { symbol, rate, next_at: None })
+    }
+}
+
+/// futures, "Get the contract's depth information": the version that the stream of changes goes on
+/// from.
+#[derive(Deserialize)]
+struct Book {
+    bids: Vec<LevelRow>,
+    asks: Vec<LevelRow>,
+    version: u64,
+    #[serde(default)]
+    timestamp: Moment,
+}
+
+impl Book {
+    fn reply(self, base: Base<'_>, asked: &Asked<'_>) -> Result<Reply, VenueError> {
+        let contracts = base.of(asked_symbol(asked)?)?;
+        let levels = |side: Vec<LevelRow>| -> Result<Vec<Level>, VenueError> {
+            let level = |it: LevelRow| Ok((it.price, contracts.quantity(it.contracts)?));
+            side.into_iter().map(level).collect()
+        };
+        Ok(Reply::Depth(BookUpdate {
+            symbol: contracts.instrument.symbol,
+            snapshot: true,
+            bids: levels(self.bids)?,
+            asks: levels(self.asks)?,
+            first_id: None,
+            last_id: self.version,
+            previous_id: None,
+            at: self.timestamp.0,
+        }))
+    }
+}
+
+/// A level of a book, of which the stream tells the same: price, contracts, and how many orders, which
+/// nobody needs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LevelRow {
+    pub(crate) price: Decimal,
+    pub(crate) contracts: Decimal,
+}
+
+impl<'de> Deserialize<'de> for LevelRow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = LevelRow;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a price and a quantity")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<LevelRow, A::Error> {
+                let short = || A::Error::custom("expected a price and a quantity");
+                let Number(price) = values.next_element()?.ok_or_else(short)?;
+                let Number(contracts) = values.next_element()?.ok_or_else(short)?;
+                while values.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(LevelRow { price, contracts })
+            }
+        }
+        deserializer.deserialize_seq(Visitor)
     }
 }
 

@@ -1,20 +1,26 @@
 //! Spot v3: a success is the bare value, an error the envelope `{"code":…,"msg":…}`.
 
 use hoox_connector::json::{self, MaybeNumber, Number, lenient};
+use hoox_connector::stream::{BookUpdate, Level};
 use hoox_connector::{
-    Accepted, Asset, Balance, BookTop, Change, ClientOrderId, Fee, Fill, Headers, Market,
+    Accepted, Asked, Asset, Balance, BookTop, Change, ClientOrderId, Fee, Fill, Headers, Market,
     OperationKind as Kind, OrderId, OrderReport, OrderStatus, Reply, Side, Symbol, Ticker,
     TimeInForce, VenueError,
 };
 use serde::Deserialize;
 
-use super::{Moment, Required, Row, batch, malformed};
+use super::{Moment, Required, Row, asked_symbol, batch, malformed};
 use crate::{errors, instruments};
 
-pub(super) fn decode(op: Kind, headers: Headers<'_>, body: &[u8]) -> Result<Reply, VenueError> {
+pub(super) fn decode(
+    asked: &Asked<'_>,
+    headers: Headers<'_>,
+    body: &[u8],
+) -> Result<Reply, VenueError> {
+    let op = asked.kind;
     // Every success has a field that an error envelope lacks, so only what cannot be read is looked
     // at again.
-    read(op, body).map_err(|error| match error {
+    read(asked, body).map_err(|error| match error {
         VenueError::Malformed(_) => {
             errors::refusal(Market::Spot, op, headers, body).unwrap_or(error)
         }
@@ -22,7 +28,8 @@ pub(super) fn decode(op: Kind, headers: Headers<'_>, body: &[u8]) -> Result<Repl
     })
 }
 
-fn read(op: Kind, body: &[u8]) -> Result<Reply, VenueError> {
+fn read(asked: &Asked<'_>, body: &[u8]) -> Result<Reply, VenueError> {
+    let op = asked.kind;
     match op {
         Kind::Place => json::read(op, body).map(Placed::reply),
         Kind::PlaceBatch => {
@@ -46,6 +53,7 @@ fn read(op: Kind, body: &[u8]) -> Result<Reply, VenueError> {
             Reply::Ticker(Ticker::new(price.symbol, Some(price.price.0), None))
         }),
         Kind::BookTop => json::read(op, body).map(BookTicker::reply),
+        Kind::Depth => json::read(op, body).and_then(|book: Book| book.reply(asked)),
         Kind::ServerTime => {
             json::read(op, body).map(|time: ServerTime| Reply::ServerTime(time.server_time.0))
         }
@@ -232,6 +240,35 @@ impl BookTicker {
             update_id: None,
             at: None,
         })
+    }
+}
+
+/// spot, "Order Book": the version that the stream of changes goes on from.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Book {
+    last_update_id: u64,
+    bids: Vec<(Number, Number)>,
+    asks: Vec<(Number, Number)>,
+    #[serde(default)]
+    timestamp: Moment,
+}
+
+impl Book {
+    fn reply(self, asked: &Asked<'_>) -> Result<Reply, VenueError> {
+        let levels = |side: Vec<(Number, Number)>| -> Vec<Level> {
+            side.into_iter().map(|(price, quantity)| (price.0, quantity.0)).collect()
+        };
+        Ok(Reply::Depth(BookUpdate {
+            symbol: asked_symbol(asked)?,
+            snapshot: true,
+            bids: levels(self.bids),
+            asks: levels(self.asks),
+            first_id: None,
+            last_id: self.last_update_id,
+            previous_id: None,
+            at: self.timestamp.0,
+        }))
     }
 }
 

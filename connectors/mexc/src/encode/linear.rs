@@ -9,7 +9,7 @@ use hoox_connector::{
 };
 use hoox_signer::{Encoding, Position};
 
-use super::{Place, check_batch, decimal, hmac_key, number, portable, unsupported};
+use super::{Place, check_batch, decimal, hmac_key, number, portable, unsupported, whole};
 use crate::instruments::WireSymbol;
 use crate::{Mexc, limits};
 
@@ -20,8 +20,8 @@ const PLACE_PATH: &str = "/api/v1/private/order/create";
 /// UNVERIFIED: the documentation gives the body as one object, the official client as a list of one.
 const CANCEL_CLIENT_PATH: &str = "/api/v1/private/order/cancel_with_external";
 
-/// The most rows of a page; open orders beyond the first page are not read.
-const PAGE_MAX: u32 = 100;
+/// The most levels of a book. UNVERIFIED: futures, "Get the contract's depth information" names none.
+const DEPTH_MAX: u32 = 1_000;
 
 /// How long a plan order waits: 2 is 7 days, the longest there is.
 const EXECUTE_CYCLE: &str = ",\"executeCycle\":2";
@@ -77,7 +77,7 @@ pub(super) fn encode(
             };
             writer.sign(signed, Place::Query)
         }
-        Operation::OpenOrders { symbol, .. } => {
+        Operation::OpenOrders { symbol, page, .. } => {
             let symbol = symbol.as_ref().map(|symbol| writer.wire(symbol)).transpose()?;
             writer.buf.begin(Method::Get);
             let path = writer.buf.position();
@@ -87,27 +87,31 @@ pub(super) fn encode(
                 symbol.write(writer.buf.text_mut(), write_encoded);
             }
             let signed = writer.open(path);
-            // Unasked the venue shows 20.
-            number(writer.buf, "page_size=", u64::from(PAGE_MAX));
+            writer.page_number(*page)?;
+            number(writer.buf, "page_size=", u64::from(limits::PAGE_MAX));
             writer.sign(signed, Place::Query)
         }
-        Operation::OrderHistory { symbol, since, limit } => {
+        // A closed order is read by its ids, wherever it is.
+        Operation::OrderHistory { order: Some(_), .. } => Err(unsupported("history of one order")),
+        Operation::OrderHistory { symbol, since, limit, page, .. } => {
             let signed = writer.begin(Method::Get, "/api/v1/private/order/list/history_orders");
-            writer.page(symbol, *since, *limit)?;
+            writer.page(symbol, *since, *limit, *page)?;
             writer.sign(signed, Place::Query)
         }
-        Operation::Fills { order: Some(order), .. } => {
+        Operation::Fills { order: Some(order), page, .. } => {
+            whole(*page)?;
             let path = "/api/v1/private/order/deal_details/";
             let signed = writer.begin_with(Method::Get, path, digits(order)?);
             writer.sign(signed, Place::Query)
         }
-        Operation::Fills { symbol, since, limit, .. } => {
+        Operation::Fills { symbol, since, limit, page, .. } => {
             let signed = writer.begin(Method::Get, "/api/v1/private/order/list/order_deals");
-            writer.page(symbol, *since, *limit)?;
+            writer.page(symbol, *since, *limit, *page)?;
             writer.sign(signed, Place::Query)
         }
         // Answers for the whole account, so the symbol is left to the caller.
-        Operation::Positions { .. } => {
+        Operation::Positions { page, .. } => {
+            whole(*page)?;
             let signed = writer.begin(Method::Get, "/api/v1/private/position/open_positions");
             writer.sign(signed, Place::Query)
         }
@@ -139,7 +143,8 @@ pub(super) fn encode(
             });
             writer.sign(signed, Place::Body)
         }
-        Operation::Instruments { symbol } => {
+        Operation::Instruments { symbol, page } => {
+            whole(*page)?;
             writer.public("/api/v1/contract/detail", symbol.as_ref())
         }
         // One endpoint tells all three; it has no sizes at the best prices.
@@ -147,6 +152,20 @@ pub(super) fn encode(
         | Operation::BookTop { symbol }
         | Operation::FundingRate { symbol } => {
             writer.public("/api/v1/contract/ticker", Some(symbol))
+        }
+        Operation::Depth { symbol, levels } => {
+            let wire = writer.wire(symbol)?;
+            writer.buf.begin(Method::Get);
+            let path = writer.buf.position();
+            writer.buf.push("/api/v1/contract/depth/");
+            wire.write(writer.buf.text_mut(), write_encoded);
+            let path = writer.buf.since(path);
+            writer.buf.set_path(path);
+            let query = writer.buf.position();
+            number(writer.buf, "limit=", u64::from((*levels).clamp(1, DEPTH_MAX)));
+            let query = writer.buf.since(query);
+            writer.buf.set_query(query);
+            Ok(())
         }
         Operation::ServerTime => writer.public("/api/v1/contract/ping", None),
         _ => Err(unsupported(op.kind().as_str())),
@@ -341,6 +360,7 @@ impl<'a> Writer<'a> {
         symbol: &Symbol,
         since: Option<Timestamp>,
         limit: Option<u32>,
+        page: Option<&str>,
     ) -> Result<(), EncodeError> {
         let wire = self.wire(symbol)?;
         if !wire.is_plain() {
@@ -348,8 +368,9 @@ impl<'a> Writer<'a> {
             let problem = "needs encoding, which a signed query cannot have";
             return Err(EncodeError::Invalid { field: "symbol", problem });
         }
+        self.page_number(page)?;
         if let Some(limit) = limit {
-            number(self.buf, "page_size=", u64::from(limit.clamp(1, PAGE_MAX)));
+            number(self.buf, "page_size=", u64::from(limit.clamp(1, limits::PAGE_MAX)));
             self.buf.push("&");
         }
         if let Some(since) = since {
@@ -358,6 +379,16 @@ impl<'a> Writer<'a> {
         }
         self.buf.push("symbol=");
         wire.write(self.buf.text_mut(), write_encoded);
+        Ok(())
+    }
+
+    /// Pages count from 1, the default.
+    fn page_number(&mut self, page: Option<&str>) -> Result<(), EncodeError> {
+        let Some(page) = page else { return Ok(()) };
+        let (field, problem) = ("page", "not a number");
+        let page = page.parse().map_err(|_| EncodeError::Invalid { field, problem })?;
+        number(self.buf, "page_num=", page);
+        self.buf.push("&");
         Ok(())
     }
 

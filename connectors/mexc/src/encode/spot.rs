@@ -7,12 +7,16 @@ use hoox_connector::{
 };
 use hoox_signer::{Encoding, Position};
 
-use super::{check_batch, decimal, hmac_key, number, portable, text, unsupported};
+use super::{check_batch, decimal, hmac_key, number, portable, text, unsupported, whole};
 use crate::{Mexc, limits};
 
 /// The most rows of `allOrders` and of `myTrades`.
 const HISTORY_MAX: u32 = 1_000;
 const FILLS_MAX: u32 = 100;
+
+/// The fewest and the most levels of a book.
+const DEPTH_MIN: u32 = 100;
+const DEPTH_MAX: u32 = 5_000;
 
 #[inline]
 pub(super) fn encode(
@@ -46,19 +50,26 @@ pub(super) fn encode(
             writer.order_ref(symbol, order);
             writer.sign(params, Method::Get)
         }
-        Operation::OpenOrders { symbol, .. } => {
+        Operation::OpenOrders { symbol, page, .. } => {
+            whole(*page)?;
             let symbol = symbol.as_ref().ok_or(EncodeError::Missing("symbol"))?;
             let params = writer.begin(Method::Get, "/api/v3/openOrders");
             text(writer.buf, "symbol=", symbol.as_str());
             writer.sign(params, Method::Get)
         }
-        Operation::OrderHistory { symbol, since, limit } => {
+        // A closed order is read by its ids, wherever it is.
+        Operation::OrderHistory { order: Some(_), .. } => Err(unsupported("history of one order")),
+        // spot, "All Orders" and "Account Trade List": bounded by time alone, in no documented order,
+        // so that there is no saying where a page goes on.
+        Operation::OrderHistory { symbol, since, limit, page, .. } => {
+            whole(*page)?;
             let params = writer.begin(Method::Get, "/api/v3/allOrders");
             text(writer.buf, "symbol=", symbol.as_str());
             writer.since_and_limit(*since, *limit, HISTORY_MAX);
             writer.sign(params, Method::Get)
         }
-        Operation::Fills { symbol, order, since, limit } => {
+        Operation::Fills { symbol, order, since, limit, page } => {
+            whole(*page)?;
             let params = writer.begin(Method::Get, "/api/v3/myTrades");
             text(writer.buf, "symbol=", symbol.as_str());
             if let Some(order) = order {
@@ -71,9 +82,20 @@ pub(super) fn encode(
             let params = writer.begin(Method::Get, "/api/v3/account");
             writer.sign(params, Method::Get)
         }
-        Operation::Instruments { symbol } => writer.public("/api/v3/exchangeInfo", symbol.as_ref()),
+        Operation::Instruments { symbol, page } => {
+            whole(*page)?;
+            writer.public("/api/v3/exchangeInfo", symbol.as_ref())
+        }
         Operation::Ticker { symbol } => writer.public("/api/v3/ticker/price", Some(symbol)),
         Operation::BookTop { symbol } => writer.public("/api/v3/ticker/bookTicker", Some(symbol)),
+        Operation::Depth { symbol, levels } => {
+            let query = writer.begin(Method::Get, "/api/v3/depth");
+            text(writer.buf, "symbol=", symbol.as_str());
+            number(writer.buf, "&limit=", u64::from((*levels).clamp(DEPTH_MIN, DEPTH_MAX)));
+            let query = writer.buf.since(query);
+            writer.buf.set_query(query);
+            Ok(())
+        }
         Operation::ServerTime => writer.public("/api/v3/time", None),
         Operation::CreateListenKey => writer.listen_key(Method::Post, None),
         Operation::ExtendListenKey { key } => writer.listen_key(Method::Put, Some(key)),

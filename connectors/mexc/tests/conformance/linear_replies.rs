@@ -158,6 +158,13 @@ pub(crate) fn reply(kind: Kind, reply: &Reply) -> Option<Value> {
         (Kind::FundingRate, Reply::FundingRate(it)) => {
             ticker(Decimal::ONE, Decimal::ONE, (Decimal::ONE, Decimal::TWO), it.rate)
         }
+        (Kind::Depth, Reply::Depth(it)) => {
+            let side = |levels: &[(Decimal, Decimal)]| -> Value {
+                levels.iter().map(|it| json!([plain(it.0), contracts(it.1), 1])).collect()
+            };
+            let (bids, asks) = (side(&it.bids), side(&it.asks));
+            json!({"bids": bids, "asks": asks, "version": it.last_id, "timestamp": NOW.as_millis()})
+        }
         (Kind::ServerTime, Reply::ServerTime(at)) => json!(at.as_millis()),
         _ => return None,
     })

@@ -153,6 +153,12 @@ fn read_linear(
     let mut it = match segments.as_slice() {
         ["contract", "ping"] => new(&[Kind::ServerTime]),
         ["contract", "detail"] => new(&[Kind::Instruments]),
+        ["contract", "depth", symbol] => {
+            let mut it = new(&[Kind::Depth]);
+            it.symbol = Some(neutral(symbol)?);
+            it.levels = params.maybe_integer("limit")?.map(|limit| limit as u32);
+            it
+        }
         ["contract", "ticker"] => new(&[Kind::Ticker, Kind::BookTop, Kind::FundingRate]),
         ["private", "order", "get", id] => {
             let mut it = new(&[Kind::OrderById]);
@@ -174,7 +180,10 @@ fn read_linear(
         ["private", "order", "list", "open_orders", rest @ ..] => {
             let mut it = new(&[Kind::OpenOrders]);
             it.symbol = rest.first().map(|symbol| neutral(symbol)).transpose()?;
-            params.maybe_integer("page_size")?;
+            // Left out it is 20, and the most is 100.
+            if !matches!(params.maybe_integer("page_size")?, None | Some(1..=100)) {
+                return Err("page_size".into());
+            }
             it
         }
         ["private", "order", "list", "history_orders"] => new(&[Kind::OrderHistory]),
@@ -187,6 +196,7 @@ fn read_linear(
         it.symbol = Some(neutral(&symbol)?);
     }
     it.limit = params.maybe_integer("page_size")?.map(|size| size as u32);
+    it.page = params.maybe("page_num");
     it.since = params.maybe_integer("start_time")?.map(Timestamp::from_millis);
     params.end()?;
     Ok(it)

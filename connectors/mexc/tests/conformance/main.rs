@@ -60,6 +60,12 @@ impl Harness for Account {
         dec("0.0012")
     }
 
+    /// Futures number the pages of some lists.
+    fn next_page(&self, kind: Kind) -> Option<String> {
+        let numbered = matches!(kind, Kind::OpenOrders | Kind::OrderHistory | Kind::Fills);
+        (numbered && !self.is_spot()).then(|| "2".into())
+    }
+
     fn understand(&self, request: Request<'_>) -> Result<Meaning, String> {
         if self.is_spot() {
             spot::understand(&request)

@@ -62,6 +62,15 @@ pub(crate) fn understand(request: &Request<'_>) -> Result<Meaning, String> {
         (Method::Delete, "/api/v3/userDataStream") => signed(&[Kind::CloseListenKey])?,
         (Method::Get, "/api/v3/exchangeInfo") => Meaning::new(&[Kind::Instruments], access),
         (Method::Get, "/api/v3/ticker/price") => Meaning::new(&[Kind::Ticker], access),
+        (Method::Get, "/api/v3/depth") => {
+            let mut it = Meaning::new(&[Kind::Depth], access);
+            let levels = params.maybe_integer("limit")?.unwrap_or(100);
+            if !(100..=5_000).contains(&levels) {
+                return Err("limit".into());
+            }
+            it.levels = Some(levels as u32);
+            it
+        }
         (Method::Get, "/api/v3/ticker/bookTicker") => Meaning::new(&[Kind::BookTop], access),
         (Method::Get, "/api/v3/time") => Meaning::new(&[Kind::ServerTime], access),
         _ => return Err(format!("no such endpoint: {method} {path}")),
@@ -237,6 +246,13 @@ pub(crate) fn reply(kind: Kind, reply: &Reply) -> Option<Value> {
             "askPrice": it.ask_price?.to_string(),
             "askQty": it.ask_quantity?.to_string(),
         }),
+        (Kind::Depth, Reply::Depth(it)) => {
+            let side = |levels: &[(Decimal, Decimal)]| -> Value {
+                levels.iter().map(|it| json!([it.0.to_string(), it.1.to_string()])).collect()
+            };
+            let (bids, asks) = (side(&it.bids), side(&it.asks));
+            json!({"lastUpdateId": it.last_id, "bids": bids, "asks": asks})
+        }
         (Kind::ServerTime, Reply::ServerTime(at)) => json!({"serverTime": at.as_millis()}),
         (Kind::CreateListenKey, Reply::ListenKey(key)) => json!({"listenKey": key}),
         (Kind::ExtendListenKey | Kind::CloseListenKey, Reply::Changed(_)) => {

@@ -11,6 +11,9 @@ use hoox_connector::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// How many levels of a book are asked for where a line does not say.
+const LEVELS: u32 = 100;
+
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CaseError {
@@ -105,6 +108,8 @@ struct Input<'a> {
     #[serde(borrow, default)]
     limit: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    page: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
     expires: Option<&'a RawValue>,
 }
 
@@ -137,10 +142,10 @@ impl Case<'_> {
 }
 
 /// What a line asks for, with the values it owns.
-pub(super) enum Asked {
+pub(super) enum Asked<'a> {
     Place(Box<PreparedOrder>),
     Amend(Box<Amendment>),
-    Other(Operation<'static>),
+    Other(Operation<'a>),
 }
 
 /// Which wire a line is about.
@@ -155,14 +160,15 @@ pub(super) enum Wire<'a> {
     Authenticate,
 }
 
-impl Asked {
+impl<'a> Asked<'a> {
     pub(super) fn new(
-        case: &Case<'_>,
+        case: &'a Case<'_>,
         name: &str,
         instruments: Option<&Instruments>,
         rounding: PriceRounding,
     ) -> Result<Self, CaseError> {
         let input = &case.input;
+        let page = input.page.as_deref();
         if name.starts_with("place") {
             let order = input.order()?;
             return prepare(order, instruments, rounding).map(Box::new).map(Self::Place);
@@ -187,20 +193,23 @@ impl Asked {
                 }
             }
             _ if name.starts_with("open_") => {
-                Operation::OpenOrders { symbol: input.maybe_symbol()?, class: class(name) }
+                Operation::OpenOrders { symbol: input.maybe_symbol()?, class: class(name), page }
             }
             "order_history" | "history" => Operation::OrderHistory {
                 symbol: input.symbol()?,
+                order: input.maybe_order_ref()?,
                 since: input.since()?,
                 limit: whole("limit", input.limit)?,
+                page,
             },
             "fills" | "trades" => Operation::Fills {
                 symbol: input.symbol()?,
                 order: input.order_id.map(order_id).transpose()?,
                 since: input.since()?,
                 limit: whole("limit", input.limit)?,
+                page,
             },
-            "positions" => Operation::Positions { symbol: input.maybe_symbol()? },
+            "positions" => Operation::Positions { symbol: input.maybe_symbol()?, page },
             "balance" | "balances" => Operation::Balances,
             "set_leverage" => Operation::SetLeverage {
                 symbol: input.symbol()?,
@@ -216,8 +225,12 @@ impl Asked {
                 symbol: input.maybe_symbol()?,
                 mode: input.position_mode()?.ok_or_else(|| missing("position_mode"))?,
             },
-            "instruments" => Operation::Instruments { symbol: input.maybe_symbol()? },
+            "instruments" => Operation::Instruments { symbol: input.maybe_symbol()?, page },
             "ticker" => Operation::Ticker { symbol: input.symbol()? },
+            "depth" => Operation::Depth {
+                symbol: input.symbol()?,
+                levels: whole("limit", input.limit)?.unwrap_or(LEVELS),
+            },
             "book_top" => Operation::BookTop { symbol: input.symbol()? },
             "funding_rate" => Operation::FundingRate { symbol: input.symbol()? },
             "server_time" => Operation::ServerTime,
@@ -376,10 +389,13 @@ impl Input<'_> {
     }
 
     fn order_ref(&self) -> Result<OrderRef, CaseError> {
-        match (self.order_id, self.client_order_id()?) {
-            (Some(id), _) => Ok(OrderRef::Id(order_id(id)?)),
-            (None, Some(id)) => Ok(OrderRef::Client(id)),
-            (None, None) => Err(missing("order_id or client_order_id")),
+        self.maybe_order_ref()?.ok_or_else(|| missing("order_id or client_order_id"))
+    }
+
+    fn maybe_order_ref(&self) -> Result<Option<OrderRef>, CaseError> {
+        match self.order_id {
+            Some(id) => Ok(Some(OrderRef::Id(order_id(id)?))),
+            None => Ok(self.client_order_id()?.map(OrderRef::Client)),
         }
     }
 

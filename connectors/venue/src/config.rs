@@ -149,6 +149,10 @@ pub struct BybitLimits {
     pub settings_1s: u64,
     /// Margin mode changes per second and user.
     pub margin_mode_1s: u64,
+    /// New WebSocket connections per 5 minutes and IP.
+    pub connections_5m: u64,
+    /// Order entry messages per second and IP.
+    pub frames_1s: u64,
 }
 
 impl BybitLimits {
@@ -165,6 +169,8 @@ impl BybitLimits {
             queries_1s: MANY,
             settings_1s: MANY,
             margin_mode_1s: MANY,
+            connections_5m: MANY,
+            frames_1s: MANY,
         }
     }
 }
@@ -180,6 +186,8 @@ impl Default for BybitLimits {
             queries_1s: 50,
             settings_1s: 10,
             margin_mode_1s: 5,
+            connections_5m: 500,
+            frames_1s: 3_000,
         }
     }
 }

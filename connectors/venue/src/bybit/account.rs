@@ -5,8 +5,8 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::errors::{self, ApiError};
-use super::query::position_idx;
 use super::routes::Answer;
+use super::rows::position_idx;
 use super::{Call, fixed, plain, stops};
 use crate::engine::{Engine, MARGIN_ASSET, Market, PositionSide, Reject};
 
@@ -35,7 +35,7 @@ pub(super) fn positions(call: &mut Call<'_>) -> Answer {
         for &side in sides {
             let flat = account.linear.get(n).is_none_or(|s| s.position(side).amount.is_zero());
             if named || !flat {
-                rows.extend(position(call, n, side));
+                rows.extend(position(call.engine, call.account, (n, side)));
             }
         }
     }
@@ -149,16 +149,22 @@ pub(super) fn wallet_balance(call: &mut Call<'_>) -> Answer {
         return Err(ApiError::params("accountType only support UNIFIED."));
     }
     let wanted: Option<Vec<&str>> = call.params.text("coin")?.map(|c| c.split(',').collect());
-    let account = call.engine.account(call.account).map_err(|_| errors::PERMISSION)?;
-    let margin = call.engine.margin(call.account);
-    let maintenance = maintenance(call.engine, call.account);
+    let row = wallet(call.engine, call.account, wanted.as_deref()).ok_or(errors::PERMISSION)?;
+    Ok((json!({ "list": [row] }), None))
+}
+
+/// The wallet with some coins, or with all that hold something, in queries and pushes.
+pub(super) fn wallet(engine: &Engine, owner: usize, wanted: Option<&[&str]>) -> Option<Value> {
+    let account = engine.account(owner).ok()?;
+    let margin = engine.margin(owner);
+    let maintenance = maintenance(engine, owner);
     let zero = Decimal::ZERO;
     let (mut wallet_usd, mut coins) = (zero, Vec::new());
     for (asset, balance) in &account.spot {
         let total = balance.free + balance.locked;
-        let usd = total * usd_price(call.engine, asset);
+        let usd = total * usd_price(engine, asset);
         wallet_usd += usd;
-        if wanted.as_ref().map_or(total.is_zero(), |w| !w.contains(&asset.as_str())) {
+        if wanted.map_or(total.is_zero(), |w| !w.contains(&asset.as_str())) {
             continue;
         }
         let settles = asset == MARGIN_ASSET;
@@ -174,21 +180,20 @@ pub(super) fn wallet_balance(call: &mut Call<'_>) -> Answer {
             "collateralSwitch": true,
         }));
     }
-    let isolated = is_isolated(call.engine, call.account);
+    let isolated = is_isolated(engine, owner);
     // Account-wide margin figures do not exist in isolated mode.
     let cross = |value: Decimal| if isolated { String::new() } else { plain(value.round_dp(8)) };
     let equity = wallet_usd + margin.unrealized;
     let rate = |part: Decimal| part.checked_div(equity).unwrap_or_default().round_dp(4);
     let initial = margin.position + margin.orders;
-    let row = json!({
+    Some(json!({
         "accountType": "UNIFIED", "totalEquity": plain(equity.round_dp(8)),
         "totalWalletBalance": cross(wallet_usd), "totalMarginBalance": cross(equity),
         "totalAvailableBalance": cross(margin.available), "totalPerpUPL": cross(margin.unrealized),
         "totalInitialMargin": cross(initial), "totalMaintenanceMargin": cross(maintenance),
         "accountIMRate": cross(rate(initial)), "accountMMRate": cross(rate(maintenance)),
         "accountLTV": "0", "coin": coins,
-    });
-    Ok((json!({ "list": [row] }), None))
+    }))
 }
 
 /// Maintenance margin of all positions, in USDT.
@@ -228,14 +233,19 @@ fn usd_price(engine: &Engine, asset: &str) -> Decimal {
     found.map_or(Decimal::ZERO, |n| engine.last_price(n))
 }
 
-fn position(call: &Call<'_>, instrument: usize, position_side: PositionSide) -> Option<Value> {
-    let i = call.engine.instruments.get(instrument)?;
-    let account = call.engine.account(call.account).ok()?;
+/// A position as customers see it, in queries and pushes.
+pub(super) fn position(
+    engine: &Engine,
+    owner: usize,
+    (instrument, position_side): (usize, PositionSide),
+) -> Option<Value> {
+    let i = engine.instruments.get(instrument)?;
+    let account = engine.account(owner).ok()?;
     let settings = account.linear.get(instrument)?;
     let p = settings.position(position_side);
-    let mark = call.engine.last_price(instrument);
+    let mark = engine.last_price(instrument);
     let places = i.tick_decimals();
-    let stops = stops::installed(call.engine, call.account, instrument, position_side);
+    let stops = stops::installed(engine, owner, instrument, position_side);
     let optional = |v: Decimal| if v.is_zero() { String::new() } else { fixed(v, places) };
     let held = settings.position_margin(position_side, mark);
     let zero = Decimal::ZERO;
@@ -253,7 +263,8 @@ fn position(call: &Call<'_>, instrument: usize, position_side: PositionSide) -> 
     Some(json!({
         "positionIdx": position_idx(position_side), "riskId": 1, "symbol": i.symbol,
         "riskLimitValue": plain(i.max_notional_at(settings.leverage)), "side": side,
-        "size": plain(p.amount.abs()), "avgPrice": plain(p.entry.round_dp(places + 4)),
+        "size": plain(p.amount.abs()),
+        "entryPrice": plain(p.entry.round_dp(places + 4)), "avgPrice": plain(p.entry.round_dp(places + 4)),
         "positionValue": plain((p.amount * p.entry).abs().round_dp(8)),
         "tradeMode": u8::from(settings.isolated), "positionStatus": "Normal", "autoAddMargin": 0,
         "adlRankIndicator": 0, "leverage": settings.leverage.to_string(),
@@ -263,7 +274,7 @@ fn position(call: &Call<'_>, instrument: usize, position_side: PositionSide) -> 
         "tpslMode": "Full", "takeProfit": optional(stops.take_profit),
         "stopLoss": optional(stops.stop_loss), "trailingStop": "0",
         "unrealisedPnl": plain(p.unrealized(mark).round_dp(8)),
-        "cumRealisedPnl": plain(realized.round_dp(8)), "seq": call.engine.fills,
+        "cumRealisedPnl": plain(realized.round_dp(8)), "seq": engine.fills,
         "isReduceOnly": false, "mmrSysUpdatedTime": "", "leverageSysUpdatedTime": "",
         "createdTime": p.updated_ms.to_string(), "updatedTime": p.updated_ms.to_string(),
     }))

@@ -52,6 +52,16 @@ pub(super) const RISES_TOO_LOW: ApiError =
 pub(super) const FALLS_TOO_HIGH: ApiError =
     error(110093, "expect Falling, but trigger_price is not below the current price");
 
+pub(super) const WS_IP_LIMIT: ApiError = error(10403, "Exceed IP rate limit.");
+pub(super) const WS_NO_OP: ApiError = error(10404, "op type is not found");
+pub(super) const WS_OVERLOADED: ApiError = error(10429, "System level frequency protection.");
+pub(super) const WS_RESTARTING: ApiError =
+    error(10019, "ws trade service is restarting, do not accept new request");
+pub(super) const WS_ALREADY: ApiError = error(20001, "Repeat auth");
+pub(super) const WS_DUPLICATE: ApiError = error(20006, "Duplicate reqId");
+/// An order before the login. UNVERIFIED number.
+pub(super) const WS_NO_LOGIN: ApiError = error(10005, "Request not authorized");
+
 impl ApiError {
     /// 10001 with a text of its own.
     pub(super) fn params(msg: impl Into<Cow<'static, str>>) -> Self {

@@ -11,6 +11,7 @@ use crate::engine::Market;
 
 const IP_WINDOW_MS: u64 = 5_000;
 const USER_WINDOW_MS: u64 = 1_000;
+const CONNECT_WINDOW_MS: u64 = 300_000;
 /// Addresses remembered; the idle ones are dropped beyond it.
 const MAX_PEERS: usize = 10_000;
 
@@ -47,11 +48,31 @@ pub(super) struct Limiter {
     limits: BybitLimits,
     peers: HashMap<IpAddr, Peer>,
     users: HashMap<(usize, &'static str, Market), VecDeque<u64>>,
+    /// WebSocket connections and order entry messages: per address, the window and its count.
+    connects: HashMap<IpAddr, (u64, u64)>,
+    frames: HashMap<IpAddr, (u64, u64)>,
 }
 
 impl Limiter {
     pub(super) fn new(limits: BybitLimits) -> Self {
-        Self { limits, peers: HashMap::new(), users: HashMap::new() }
+        Self {
+            limits,
+            peers: HashMap::new(),
+            users: HashMap::new(),
+            connects: HashMap::new(),
+            frames: HashMap::new(),
+        }
+    }
+
+    /// Whether a WebSocket connection from this address is let in.
+    pub(super) fn connect(&mut self, ip: IpAddr, now_ms: u64) -> bool {
+        let max = self.limits.connections_5m;
+        count(&mut self.connects, ip, now_ms / CONNECT_WINDOW_MS) <= max
+    }
+
+    /// Whether an order entry message from this address is let in.
+    pub(super) fn frame(&mut self, ip: IpAddr, now_ms: u64) -> bool {
+        count(&mut self.frames, ip, now_ms / 1_000) <= self.limits.frames_1s
     }
 
     /// Whether a request from this address is let in.
@@ -112,6 +133,19 @@ impl Limiter {
         };
         (granted, Some(Usage { limit, left, reset_ms }))
     }
+}
+
+/// Counts one more in a window of an address.
+fn count(windows: &mut HashMap<IpAddr, (u64, u64)>, ip: IpAddr, window: u64) -> u64 {
+    if windows.len() >= MAX_PEERS {
+        windows.retain(|_, (w, _)| *w >= window);
+    }
+    let (at, count) = windows.entry(ip).or_default();
+    if *at != window {
+        (*at, *count) = (window, 0);
+    }
+    *count += 1;
+    *count
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::errors::ApiError;
 use super::routes::Answer;
 use super::{Call, category_name, fixed, listing, plain};
-use crate::engine::{FUNDING_INTERVAL_MS, Instrument, Market, Side, TradingStatus};
+use crate::engine::{Engine, FUNDING_INTERVAL_MS, Instrument, Market, PriceLevel, TradingStatus};
 
 const DAY_MS: u64 = 86_400_000;
 /// Points of the past day that high and low are taken from.
@@ -93,8 +93,11 @@ pub(super) fn tickers(call: &mut Call<'_>) -> Answer {
         return Ok((json!({ "category": call.params.text("category")?, "list": [] }), None));
     }
     let market = call.market()?;
-    let list: Vec<Value> =
-        call.selected(market)?.into_iter().filter_map(|n| ticker(call, n)).collect();
+    let mut list = Vec::new();
+    for n in call.selected(market)? {
+        call.engine.book(n);
+        list.extend(ticker(call.engine, n).map(Value::Object));
+    }
     Ok((json!({ "category": category_name(market), "list": list }), None))
 }
 
@@ -103,17 +106,14 @@ pub(super) fn orderbook(call: &mut Call<'_>) -> Answer {
     let index = call.instrument(market)?;
     let default = if market == Market::Spot { 1 } else { 25 };
     let limit = call.params.limit(default, 1_000)?;
+    let ts = call.server_ms;
+    let Some(book) = call.engine.book(index).cloned() else { return Err(ApiError::bad("symbol")) };
     let i = call.engine.instrument(index).map_err(|_| ApiError::bad("symbol"))?;
-    let Some(feed) = call.engine.feeds.get(index) else { return Err(ApiError::bad("symbol")) };
-    let side = |taker| -> Vec<[String; 2]> {
-        feed.levels(taker)
-            .take(limit)
-            .map(|l| [plain(i.price(l.price)), plain(i.quantity(l.size))])
-            .collect()
-    };
+    let show = |(price, size): PriceLevel| [fixed(price, i.tick_decimals()), plain(size)];
     let result = json!({
-        "s": i.symbol, "a": side(Side::Buy), "b": side(Side::Sell), "ts": call.server_ms,
-        "u": feed.update_id(), "seq": feed.update_id(), "cts": call.server_ms,
+        "s": i.symbol, "a": book.asks().take(limit).map(show).collect::<Vec<_>>(),
+        "b": book.bids().take(limit).map(show).collect::<Vec<_>>(), "ts": ts,
+        "u": book.states, "seq": book.id, "cts": ts,
     });
     Ok((result, None))
 }
@@ -183,12 +183,14 @@ fn linear_rules(i: &Instrument) -> Value {
     })
 }
 
-fn ticker(call: &Call<'_>, index: usize) -> Option<Value> {
-    let i = call.engine.instruments.get(index)?;
-    let feed = call.engine.feeds.get(index)?;
+/// A ticker as customers see it, in queries and pushes; its best prices are those of the book as it
+/// was last looked at.
+pub(super) fn ticker(engine: &Engine, index: usize) -> Option<Map<String, Value>> {
+    let i = engine.instruments.get(index)?;
+    let feed = engine.feeds.get(index)?;
     let places = i.tick_decimals();
     let show = |ticks| fixed(i.price(ticks), places);
-    let now = call.engine.now_ms();
+    let now = engine.now_ms();
     let samples: Vec<i64> = (0..SAMPLES)
         .map(|n| feed.mid_at(now.saturating_sub(n * DAY_MS / SAMPLES)))
         .chain([feed.mid()])
@@ -196,10 +198,8 @@ fn ticker(call: &Call<'_>, index: usize) -> Option<Value> {
     let before = i.price(feed.mid_at(now.saturating_sub(DAY_MS)));
     let last = i.price(feed.mid());
     let change = ((last - before).checked_div(before).unwrap_or_default()).round_dp(6);
-    let best =
-        |taker| feed.levels(taker).next().map(|l| (show(l.price), plain(i.quantity(l.size))));
-    let (bid, bid_size) = best(Side::Sell).unwrap_or_default();
-    let (ask, ask_size) = best(Side::Buy).unwrap_or_default();
+    let (bid, ask) = engine.best(index).unwrap_or_default();
+    let ((bid, bid_size), (ask, ask_size)) = (bid, ask);
     let mut row = Map::new();
     let mut put = |name: &str, value: String| row.insert(name.to_owned(), value.into());
     put("symbol", i.symbol.to_owned());
@@ -208,10 +208,10 @@ fn ticker(call: &Call<'_>, index: usize) -> Option<Value> {
     put("price24hPcnt", plain(change));
     put("highPrice24h", show(samples.iter().copied().max().unwrap_or(0)));
     put("lowPrice24h", show(samples.iter().copied().min().unwrap_or(0)));
-    put("bid1Price", bid);
-    put("bid1Size", bid_size);
-    put("ask1Price", ask);
-    put("ask1Size", ask_size);
+    put("bid1Price", fixed(bid, places));
+    put("bid1Size", plain(bid_size));
+    put("ask1Price", fixed(ask, places));
+    put("ask1Size", plain(ask_size));
     match i.market {
         Market::Spot => {
             put("usdIndexPrice", show(feed.mid()));
@@ -219,11 +219,11 @@ fn ticker(call: &Call<'_>, index: usize) -> Option<Value> {
         Market::Linear => {
             put("markPrice", show(feed.mid()));
             put("indexPrice", show(feed.mid()));
-            put("fundingRate", plain(call.engine.funding_rate));
+            put("fundingRate", plain(engine.funding_rate));
             let next = (now / FUNDING_INTERVAL_MS + 1) * FUNDING_INTERVAL_MS;
             put("nextFundingTime", next.to_string());
             put("fundingIntervalHour", "8".to_owned());
         }
     }
-    Some(Value::Object(row))
+    Some(row)
 }

@@ -1,6 +1,7 @@
-//! The Bybit front: spot and USDT-linear perpetuals in a unified account, over HTTP (`/v5`).
+//! The Bybit front: spot and USDT-linear perpetuals in a unified account, over HTTP and WebSocket
+//! (`/v5`).
 //!
-//! Written from the protocol sheet for Bybit (sections 2 to 9) and its response samples, and from
+//! Written from the protocol sheet for Bybit (sections 2 to 10) and its response samples, and from
 //! nothing that our own client side uses, so that an error there cannot cancel itself out here.
 
 mod account;
@@ -14,6 +15,7 @@ mod order;
 mod params;
 mod query;
 mod routes;
+mod rows;
 mod sockets;
 mod spec;
 mod stops;
@@ -48,6 +50,8 @@ pub(crate) struct Bybit {
     keys: Keyring,
     limiter: Limiter,
     desk: Desk,
+    /// WebSocket connections opened so far.
+    connections: u64,
     /// How often each error was answered, by number; an IP refusal counts as 403.
     pub(crate) errors: BTreeMap<i32, u64>,
 }
@@ -103,6 +107,7 @@ impl Bybit {
                 visibility_ms: config.bybit.visibility_ms,
                 unnamed: 0,
             },
+            connections: 0,
             errors: BTreeMap::new(),
         };
         (engine, front)
@@ -141,7 +146,7 @@ impl Bybit {
         let reply = match answer {
             Ok((result, ext)) => envelope(200, 0, "OK", result, ext, server_ms),
             Err(error) => {
-                *self.errors.entry(error.code).or_default() += 1;
+                self.count(Some(&error));
                 envelope(error.status, error.code, &error.msg, json!({}), None, server_ms)
             }
         };
@@ -193,6 +198,18 @@ impl Bybit {
             "GET" => Params::query(request.query)?,
             _ => Params::body(request.body)?,
         };
+        self.serve(engine, route, &params, (account, server_ms), usage)
+    }
+
+    /// Charges an authenticated request and runs its endpoint.
+    fn serve(
+        &mut self,
+        engine: &mut Engine,
+        route: &'static Route,
+        params: &Params<'_>,
+        (account, server_ms): (usize, u64),
+        usage: &mut Option<Usage>,
+    ) -> routes::Answer {
         // A batch charges by the order.
         if !route.path.ends_with("-batch") {
             let market = match params.text("category") {
@@ -210,7 +227,7 @@ impl Bybit {
             engine,
             desk: &mut self.desk,
             limiter: &mut self.limiter,
-            params: &params,
+            params,
             account,
             server_ms,
             usage: None,
@@ -221,6 +238,12 @@ impl Bybit {
         }
         stops::settle(engine, &mut self.desk);
         answer
+    }
+
+    fn count(&mut self, error: Option<&ApiError>) {
+        if let Some(error) = error {
+            *self.errors.entry(error.code).or_default() += 1;
+        }
     }
 
     /// Checks key, time and signature; the caller's account.
@@ -238,15 +261,7 @@ impl Bybit {
         };
         let key = self.keys.find(text).ok_or(errors::KEY_INVALID)?;
         let window = header("X-BAPI-RECV-WINDOW").unwrap_or_default();
-        let window_ms = match window {
-            "" => DEFAULT_RECV_WINDOW_MS,
-            w => w.parse().map_err(|_| ApiError::bad("recv_window"))?,
-        };
-        let sent: u64 = timestamp.parse().map_err(|_| ApiError::bad("timestamp"))?;
-        let ahead = sent >= server_ms.saturating_add(MAX_AHEAD_MS);
-        if ahead || sent.saturating_add(window_ms) < server_ms {
-            return Err(ApiError::timestamp(timestamp, server_ms, window));
-        }
+        check_time(timestamp, window, server_ms)?;
         let payload = if request.method == "GET" { request.query.as_bytes() } else { request.body };
         let pieces = [timestamp.as_bytes(), text.as_bytes(), window.as_bytes(), payload];
         if !key.signed(&pieces, signature) {
@@ -257,6 +272,20 @@ impl Bybit {
         }
         Ok(key.account)
     }
+}
+
+/// Whether a request was sent within its window (sheet, section 2).
+fn check_time(timestamp: &str, window: &str, server_ms: u64) -> Result<(), ApiError> {
+    let window_ms = match window {
+        "" => DEFAULT_RECV_WINDOW_MS,
+        w => w.parse().map_err(|_| ApiError::bad("recv_window"))?,
+    };
+    let sent: u64 = timestamp.parse().map_err(|_| ApiError::bad("timestamp"))?;
+    let ahead = sent >= server_ms.saturating_add(MAX_AHEAD_MS);
+    if ahead || sent.saturating_add(window_ms) < server_ms {
+        return Err(ApiError::timestamp(timestamp, server_ms, window));
+    }
+    Ok(())
 }
 
 impl Call<'_> {

@@ -24,6 +24,8 @@ pub(crate) type PriceLevel = (Decimal, Decimal);
 pub(crate) struct Book {
     /// Number of this state; grows with every change.
     pub(crate) id: u64,
+    /// How many states there have been, for venues that count those.
+    pub(crate) states: u64,
     bids: BTreeMap<Decimal, Decimal>,
     asks: BTreeMap<Decimal, Decimal>,
     /// Whether anything may have changed since it was last evaluated.
@@ -38,6 +40,8 @@ pub(crate) struct BookUpdate {
     pub(crate) previous_id: u64,
     /// Number of the state it leads to.
     pub(crate) id: u64,
+    /// How many states there have been with that one.
+    pub(crate) states: u64,
     /// Levels that differ, with their new sizes; best first.
     pub(crate) bids: Vec<PriceLevel>,
     /// Levels that differ, with their new sizes; best first.
@@ -47,7 +51,7 @@ pub(crate) struct BookUpdate {
 
 impl Book {
     pub(crate) fn new() -> Self {
-        Self { id: FIRST_ID, stale: true, ..Self::default() }
+        Self { id: FIRST_ID, states: FIRST_ID, stale: true, ..Self::default() }
     }
 
     /// Bids, best first.
@@ -81,6 +85,7 @@ impl Book {
         self.bids = bids;
         self.asks = asks;
         self.id += u64::try_from(changes).unwrap_or(1);
+        self.states += 1;
         Some((bid_changes, ask_changes))
     }
 }
@@ -90,6 +95,12 @@ impl Engine {
     pub(crate) fn book(&mut self, instrument: usize) -> Option<&Book> {
         self.evaluate_book(instrument);
         self.books.get(instrument)
+    }
+
+    /// Best bid and ask of the book as it was last looked at.
+    pub(crate) fn best(&self, instrument: usize) -> Option<(PriceLevel, PriceLevel)> {
+        let book = self.books.get(instrument)?;
+        Some((book.bids().next()?, book.asks().next()?))
     }
 
     /// Brings the books of all watched instruments up to date and prints a trade on their tapes
@@ -110,10 +121,10 @@ impl Engine {
         let time_ms = self.now_ms();
         let Some(book) = self.books.get_mut(instrument) else { return };
         let Some((bids, asks)) = book.replace(bids, asks) else { return };
-        let id = book.id;
+        let (id, states) = (book.id, book.states);
         if self.hub.is_watched(instrument) {
             self.hub.emit(|| {
-                Event::Book(BookUpdate { instrument, previous_id, id, bids, asks, time_ms })
+                Event::Book(BookUpdate { instrument, previous_id, id, states, bids, asks, time_ms })
             });
         }
     }
@@ -153,7 +164,7 @@ impl Engine {
 }
 
 /// The levels that differ, with their new sizes, by ascending price.
-fn difference(
+pub(crate) fn difference(
     before: &BTreeMap<Decimal, Decimal>,
     after: &BTreeMap<Decimal, Decimal>,
 ) -> Vec<PriceLevel> {

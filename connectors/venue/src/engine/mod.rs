@@ -22,9 +22,9 @@ mod spot;
 mod store;
 mod types;
 
-pub(crate) use account::{Account, MARGIN_ASSET, Margin};
+pub(crate) use account::{Account, Balance, MARGIN_ASSET, Margin};
 pub(crate) use algo::{Algo, AlgoKind, AlgoStatus, NewAlgo};
-pub(crate) use book::{Book, BookUpdate, PriceLevel};
+pub(crate) use book::{Book, BookUpdate, PriceLevel, difference};
 pub(crate) use closing::Closing;
 pub(crate) use event::{
     AccountChange, AccountReason, Event, Hub, OrderChange, PositionChange, PublicTrade,

@@ -1,7 +1,7 @@
 //! The MEXC front: spot (`/api/v3`) and USDT-linear futures (`/api/v1`), two APIs that share keys
-//! and little else, over HTTP.
+//! and little else, over HTTP and WebSocket.
 //!
-//! Written from the protocol sheet for MEXC (sections 2 to 10) and its response samples, and from
+//! Written from the protocol sheet for MEXC (sections 2 to 11) and its response samples, and from
 //! nothing that our own client side uses, so that an error there cannot cancel itself out here.
 
 mod errors;
@@ -41,6 +41,8 @@ pub(crate) struct Mexc {
     plans: futures::plan::Plans,
     stops: futures::stops::Stops,
     listen_keys: spot::listen_keys::ListenKeys,
+    /// Open connections of each listen key.
+    key_connections: BTreeMap<String, usize>,
     rng: ChaCha8Rng,
     /// How often each error was answered, by number.
     pub(crate) errors: BTreeMap<i32, u64>,
@@ -61,6 +63,7 @@ impl Mexc {
             plans: futures::plan::Plans::default(),
             stops: futures::stops::Stops::default(),
             listen_keys: spot::listen_keys::ListenKeys::default(),
+            key_connections: BTreeMap::new(),
             rng,
             errors: BTreeMap::new(),
         };

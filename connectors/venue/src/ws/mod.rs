@@ -125,6 +125,10 @@ pub(crate) trait Front {
     /// The announcement that the venue is about to close the connection, where it has one.
     fn farewell(&mut self, cx: &mut Cx<'_>, session: &mut Self::Session);
 
+    /// Does what the front owes to time or to what the engine has just done, before the sessions
+    /// are told.
+    fn due(&mut self, _: &mut Engine, _server_ms: u64) {}
+
     /// The session is gone.
     fn closed(&mut self, session: Self::Session);
 }

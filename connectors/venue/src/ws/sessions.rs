@@ -235,6 +235,7 @@ impl<S: std::fmt::Debug> Sessions<S> {
             return;
         }
         self.listen(bench);
+        bench.front.due(bench.engine, bench.server_ms);
         bench.engine.refresh_watched();
         let (events, lost) = bench.engine.hub.drain();
         let now_ms = bench.engine.now_ms();

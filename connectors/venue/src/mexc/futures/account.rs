@@ -35,7 +35,7 @@ pub(super) fn position_of(text: &str) -> Option<(usize, PositionSide)> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Asset {
+pub(in crate::mexc) struct Asset {
     currency: &'static str,
     position_margin: Num,
     available_balance: Num,
@@ -60,7 +60,7 @@ pub(super) fn asset(call: &mut Call<'_>) -> Answer {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Position {
+pub(in crate::mexc) struct Position {
     position_id: u64,
     symbol: &'static str,
     position_type: u8,
@@ -92,7 +92,7 @@ pub(super) fn positions(call: &mut Call<'_>) -> Answer {
 }
 
 /// A position as customers see it, in queries and pushes.
-pub(super) fn position(
+pub(in crate::mexc) fn position(
     engine: &Engine,
     account: usize,
     (n, side): (usize, PositionSide),
@@ -130,7 +130,7 @@ pub(super) fn position(
     })
 }
 
-pub(super) fn usdt(engine: &Engine, account: usize) -> Asset {
+pub(in crate::mexc) fn usdt(engine: &Engine, account: usize) -> Asset {
     let m = engine.margin(account);
     Asset {
         currency: MARGIN_ASSET,

@@ -4,10 +4,12 @@ use serde::Serialize;
 
 use super::super::{Answer, errors, listing};
 use super::{Call, Num, contracts, write};
-use crate::engine::{FUNDING_INTERVAL_MS, Instrument, Side, TradingStatus, dec};
+use crate::engine::{Engine, FUNDING_INTERVAL_MS, Instrument, PriceLevel, TradingStatus, dec};
 
 /// The one endpoint with a limit of its own.
 pub(in crate::mexc) const DETAIL: &str = "/api/v1/contract/detail";
+
+const DAY_MS: u64 = 86_400_000;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,14 +45,21 @@ struct Detail {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Ticker {
-    symbol: &'static str,
+pub(in crate::mexc) struct Ticker {
+    pub(in crate::mexc) symbol: &'static str,
     last_price: Num,
     bid1: Num,
     ask1: Num,
     fair_price: Num,
     index_price: Num,
     funding_rate: Num,
+    high24_price: Num,
+    lower24_price: Num,
+    rise_fall_value: Num,
+    rise_fall_rate: Num,
+    hold_vol: u8,
+    volume24: u8,
+    amount24: u8,
     timestamp: u64,
 }
 
@@ -70,25 +79,46 @@ pub(super) fn detail(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn ticker(call: &mut Call<'_>) -> Answer {
-    let row = |n: usize| {
-        let i = call.engine.instruments.get(n)?;
-        let feed = call.engine.feeds.get(n)?;
-        let best = |taker| Some(Num(i.price(feed.levels(taker).next()?.price)));
-        let last = Num(i.price(feed.mid()));
-        Some(Ticker {
-            symbol: i.symbol,
-            last_price: last,
-            bid1: best(Side::Sell)?,
-            ask1: best(Side::Buy)?,
-            fair_price: last,
-            index_price: last,
-            funding_rate: Num(call.engine.funding_rate),
-            timestamp: call.server_ms,
-        })
-    };
-    let rows: Vec<Ticker> =
-        call.selected(call.get("symbol"))?.into_iter().filter_map(row).collect();
+    let mut rows = Vec::new();
+    for n in call.selected(call.get("symbol"))? {
+        call.engine.book(n);
+        rows.extend(tick(call.engine, n, call.server_ms));
+    }
     one_or_all(call, rows)
+}
+
+/// A ticker as customers see it, in queries and pushes; its best prices are those of the book as it
+/// was last looked at.
+pub(in crate::mexc) fn tick(engine: &Engine, n: usize, server_ms: u64) -> Option<Ticker> {
+    let i = engine.instruments.get(n)?;
+    let feed = engine.feeds.get(n)?;
+    let now = engine.now_ms();
+    let points: Vec<i64> = (0..=48)
+        .map(|k| feed.mid_at(now.saturating_sub(k * DAY_MS / 48)))
+        .chain([feed.mid()])
+        .collect();
+    let price = |ticks: Option<i64>| Num(i.price(ticks.unwrap_or_default()));
+    let (bid, ask) = engine.best(n)?;
+    let last = i.price(feed.mid());
+    let before = i.price(feed.mid_at(now.saturating_sub(DAY_MS)));
+    let change = last - before;
+    Some(Ticker {
+        symbol: i.symbol,
+        last_price: Num(last),
+        bid1: Num(bid.0),
+        ask1: Num(ask.0),
+        fair_price: Num(last),
+        index_price: Num(last),
+        funding_rate: Num(engine.funding_rate),
+        high24_price: price(points.iter().copied().max()),
+        lower24_price: price(points.iter().copied().min()),
+        rise_fall_value: Num(change),
+        rise_fall_rate: Num(change.checked_div(before).unwrap_or_default().round_dp(4)),
+        hold_vol: 0,
+        volume24: 0,
+        amount24: 0,
+        timestamp: server_ms,
+    })
 }
 
 pub(super) fn funding_rate(call: &mut Call<'_>) -> Answer {
@@ -130,17 +160,15 @@ pub(super) fn depth(call: &mut Call<'_>) -> Answer {
     let index = call.find_symbol(call.tail)?;
     let limit =
         call.number("limit")?.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let timestamp = call.server_ms;
+    let book = call.engine.book(index).cloned().ok_or(errors::F_CONTRACT)?;
     let i = call.engine.instrument(index).map_err(|_| errors::F_CONTRACT)?;
-    let feed = call.engine.feeds.get(index).ok_or(errors::F_CONTRACT)?;
-    let side = |taker| {
-        let levels = feed.levels(taker).take(limit);
-        levels.map(|l| (Num(i.price(l.price)), contracts(i, i.quantity(l.size)), 1)).collect()
-    };
+    let show = |(price, size): PriceLevel| (Num(price), contracts(i, size), 1);
     write(Depth {
-        asks: side(Side::Buy),
-        bids: side(Side::Sell),
-        version: feed.update_id(),
-        timestamp: call.server_ms,
+        asks: book.asks().take(limit).map(show).collect(),
+        bids: book.bids().take(limit).map(show).collect(),
+        version: book.states,
+        timestamp,
     })
 }
 

@@ -1,11 +1,11 @@
 //! Futures: authentication and routes. Source: protocol sheet for MEXC, sections 3 and 5. Sizes are
 //! contracts outside and base asset inside; amounts are JSON numbers, read from their literal text.
 
-mod account;
+pub(super) mod account;
 pub(super) mod market;
 pub(super) mod order;
 pub(super) mod plan;
-mod query;
+pub(super) mod query;
 mod settings;
 pub(super) mod stops;
 

@@ -149,7 +149,7 @@ pub(in crate::mexc) fn lapse(engine: &mut Engine, plans: &mut Plans, now_ms: u64
 /// A plan order as customers see it, in queries and pushes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Shown<'a> {
+pub(in crate::mexc) struct Shown<'a> {
     id: String,
     symbol: &'static str,
     leverage: u32,
@@ -172,7 +172,7 @@ pub(super) struct Shown<'a> {
     update_time: u64,
 }
 
-pub(super) fn show<'a>(engine: &Engine, plans: &Plans, a: &'a Algo) -> Option<Shown<'a>> {
+pub(in crate::mexc) fn show<'a>(engine: &Engine, plans: &Plans, a: &'a Algo) -> Option<Shown<'a>> {
     let i = engine.instruments.get(a.order.instrument)?;
     let settings = engine.account(a.order.account).ok()?.linear.get(a.order.instrument)?;
     let plan = plans.plans.get(&a.id);
@@ -206,7 +206,7 @@ pub(super) fn show<'a>(engine: &Engine, plans: &Plans, a: &'a Algo) -> Option<Sh
 }
 
 /// Whether a conditional order is a plan order: take profits and stop losses are the venue's own.
-pub(super) fn is_plan(algo: &Algo) -> bool {
+pub(in crate::mexc) fn is_plan(algo: &Algo) -> bool {
     !algo.order.client_id.starts_with(super::stops::PREFIX)
 }
 

@@ -80,7 +80,7 @@ pub(super) fn deals(call: &mut Call<'_>) -> Answer {
 /// An order as customers see it, in queries and pushes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Shown<'a> {
+pub(in crate::mexc) struct Shown<'a> {
     order_id: String,
     symbol: &'static str,
     position_id: u64,
@@ -153,10 +153,32 @@ pub(super) fn show<'o>(engine: &Engine, o: &'o Order, bracket: Bracket) -> Optio
     })
 }
 
+/// An order in a push, which says more than a query.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::mexc) struct Pushed<'a> {
+    #[serde(flatten)]
+    order: Shown<'a>,
+    remain_vol: Num,
+    /// Grows with every change of the order.
+    version: u64,
+}
+
+pub(in crate::mexc) fn pushed<'o>(
+    engine: &Engine,
+    o: &'o Order,
+    bracket: Bracket,
+) -> Option<Pushed<'o>> {
+    let i = engine.instruments.get(o.instrument)?;
+    let left = if o.status.is_open() { o.remaining() } else { Decimal::ZERO };
+    let version = engine.fills + u64::from(!o.status.is_open());
+    Some(Pushed { order: show(engine, o, bracket)?, remain_vol: contracts(i, left), version })
+}
+
 /// An execution as customers see it, in queries and pushes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Deal {
+pub(in crate::mexc) struct Deal {
     id: String,
     symbol: &'static str,
     side: u8,
@@ -171,7 +193,7 @@ pub(super) struct Deal {
     timestamp: u64,
 }
 
-pub(super) fn deal(engine: &Engine, t: &Trade) -> Option<Deal> {
+pub(in crate::mexc) fn deal(engine: &Engine, t: &Trade) -> Option<Deal> {
     let i = engine.instruments.get(t.instrument)?;
     let closing = engine.orders.get(t.order_id).is_some_and(|o| o.closing);
     Some(Deal {

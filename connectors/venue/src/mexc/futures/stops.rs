@@ -86,7 +86,7 @@ impl Stops {
         }
     }
 
-    pub(super) fn attached(&self, order: u64) -> Bracket {
+    pub(in crate::mexc) fn attached(&self, order: u64) -> Bracket {
         self.attached.get(&order).copied().unwrap_or_default()
     }
 

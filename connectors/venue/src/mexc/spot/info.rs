@@ -7,7 +7,7 @@ use super::super::errors::{self, ApiError};
 use super::super::plain;
 use super::Call;
 use super::order::MARKET_MAX_QUOTE;
-use crate::engine::{Instrument, Market, Side, TradingStatus};
+use crate::engine::{Instrument, Market, PriceLevel, TradingStatus};
 
 type Found = Result<Value, ApiError>;
 
@@ -31,17 +31,13 @@ pub(super) fn exchange_info(call: &mut Call<'_>) -> Found {
 }
 
 pub(super) fn book_ticker(call: &mut Call<'_>) -> Found {
+    look(call);
     each(call, |call, n| {
         let i = call.engine.instruments.get(n)?;
-        let feed = call.engine.feeds.get(n)?;
-        let best = |taker| {
-            let level = feed.levels(taker).next()?;
-            Some((plain(i.price(level.price)), plain(i.quantity(level.size))))
-        };
-        let ((bid, bid_size), (ask, ask_size)) = (best(Side::Sell)?, best(Side::Buy)?);
+        let ((bid, bid_size), (ask, ask_size)) = call.engine.best(n)?;
         Some(json!({
-            "symbol": i.symbol, "bidPrice": bid, "bidQty": bid_size, "askPrice": ask,
-            "askQty": ask_size,
+            "symbol": i.symbol, "bidPrice": plain(bid), "bidQty": plain(bid_size),
+            "askPrice": plain(ask), "askQty": plain(ask_size),
         }))
     })
 }
@@ -56,6 +52,7 @@ pub(super) fn price(call: &mut Call<'_>) -> Found {
 /// The past day, from the price walk.
 pub(super) fn day(call: &mut Call<'_>) -> Found {
     const DAY_MS: u64 = 86_400_000;
+    look(call);
     each(call, |call, n| {
         let i = call.engine.instruments.get(n)?;
         let feed = call.engine.feeds.get(n)?;
@@ -69,12 +66,12 @@ pub(super) fn day(call: &mut Call<'_>) -> Found {
         let change = last - open;
         let percent = change.checked_div(open).unwrap_or_default().round_dp(8);
         let show = |ticks: Option<i64>| plain(i.price(ticks.unwrap_or_default()));
-        let (bid, ask) = (feed.levels(Side::Sell).next()?, feed.levels(Side::Buy).next()?);
+        let ((bid, bid_size), (ask, ask_size)) = call.engine.best(n)?;
         Some(json!({
             "symbol": i.symbol, "priceChange": plain(change), "priceChangePercent": plain(percent),
             "prevClosePrice": plain(open), "lastPrice": plain(last),
-            "bidPrice": plain(i.price(bid.price)), "bidQty": plain(i.quantity(bid.size)),
-            "askPrice": plain(i.price(ask.price)), "askQty": plain(i.quantity(ask.size)),
+            "bidPrice": plain(bid), "bidQty": plain(bid_size),
+            "askPrice": plain(ask), "askQty": plain(ask_size),
             "openPrice": plain(open), "highPrice": show(points.iter().copied().max()),
             "lowPrice": show(points.iter().copied().min()), "volume": "0", "quoteVolume": "0",
             "openTime": now.saturating_sub(DAY_MS), "closeTime": now, "count": null,
@@ -85,14 +82,11 @@ pub(super) fn day(call: &mut Call<'_>) -> Found {
 pub(super) fn depth(call: &mut Call<'_>) -> Found {
     let index = call.instrument()?;
     let limit = call.params.limit(100, 5_000)?;
-    let i = call.engine.instrument(index).map_err(|_| errors::BAD_SYMBOL)?;
-    let feed = call.engine.feeds.get(index).ok_or(errors::BAD_SYMBOL)?;
-    let side = |taker| -> Vec<[String; 2]> {
-        let levels = feed.levels(taker).take(limit);
-        levels.map(|l| [plain(i.price(l.price)), plain(i.quantity(l.size))]).collect()
-    };
+    let book = call.engine.book(index).ok_or(errors::BAD_SYMBOL)?;
+    let show = |(price, size): PriceLevel| [plain(price), plain(size)];
     Ok(json!({
-        "lastUpdateId": feed.update_id(), "bids": side(Side::Sell), "asks": side(Side::Buy),
+        "lastUpdateId": book.id, "bids": book.bids().take(limit).map(show).collect::<Vec<_>>(),
+        "asks": book.asks().take(limit).map(show).collect::<Vec<_>>(),
         "timestamp": call.server_ms,
     }))
 }
@@ -111,6 +105,15 @@ pub(super) fn default_symbols(call: &mut Call<'_>) -> Found {
         .filter_map(|n| call.engine.instruments.get(n).map(|i| i.symbol))
         .collect();
     Ok(json!({ "code": 200, "data": symbols, "msg": null }))
+}
+
+/// Brings the books that a request is about up to date.
+fn look(call: &mut Call<'_>) {
+    let named = call.get("symbol").map(|symbol| call.find_symbol(symbol));
+    let all = named.map_or_else(|| listed(call), |found| found.into_iter().collect());
+    for n in all {
+        call.engine.book(n);
+    }
 }
 
 /// One row for `symbol`, or a list of all.

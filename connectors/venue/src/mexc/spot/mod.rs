@@ -16,6 +16,7 @@ use super::{Answer, Mexc};
 use crate::engine::{Engine, Market};
 use crate::http::HttpRequest;
 use params::Params;
+pub(super) use query::order_id;
 
 const DEFAULT_RECV_WINDOW_MS: u64 = 5_000;
 const MAX_RECV_WINDOW_MS: u64 = 60_000;

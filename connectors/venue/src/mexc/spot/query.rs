@@ -92,6 +92,6 @@ pub(super) fn show(engine: &Engine, id: u64) -> Option<Value> {
     }))
 }
 
-pub(super) fn order_id(id: u64) -> String {
+pub(in crate::mexc) fn order_id(id: u64) -> String {
     format!("{ID_PREFIX}{id:017}")
 }

@@ -29,12 +29,7 @@ impl AllowList {
     /// Reads a list: a JSON array of texts, or texts with commas between. Tells how many of the
     /// entries are no addresses, or too many; those allow nobody.
     pub(crate) fn parse(text: &str) -> (Vec<IpAddr>, usize) {
-        let json: Option<Vec<String>> = serde_json::from_str(text).ok();
-        let entries: Vec<&str> = match &json {
-            Some(entries) => entries.iter().map(String::as_str).collect(),
-            None => text.split(',').collect(),
-        };
-        let entries = entries.into_iter().map(str::trim).filter(|entry| !entry.is_empty());
+        let entries = crate::config::list(text);
         let (mut addresses, mut invalid) = (Vec::new(), 0);
         for entry in entries {
             match entry.parse::<IpAddr>() {

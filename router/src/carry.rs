@@ -11,9 +11,9 @@ use crate::plan::Plan;
 use crate::record::Queued;
 use crate::router::{Incoming, halted, store_unavailable};
 use crate::{
-    Answer, ConfigStore, ErrorCode, Exchanges, ExecutionStatus, Failure, IdempotencyKey, LogEntry,
-    LogLevel, Queue, QueueMessage, QueueMode, Record, Reservation, Router, Signal, SignalStore,
-    Step,
+    Answer, Choice, ChoiceReason, ConfigSnapshot, ConfigStore, ErrorCode, Exchanges,
+    ExecutionStatus, Failure, IdempotencyKey, LogEntry, LogLevel, PassedOver, Queue, QueueMessage,
+    QueueMode, Record, Reservation, Router, Signal, SignalStore, Step, Why,
 };
 
 /// A signal, its key reserved.
@@ -77,12 +77,12 @@ where
         incoming.trace.mark(Step::Reserved, self.clock.monotonic());
         // Until the end: what is queued must not be reconciled by another task in between.
         let _claims = self.claim_signal(incoming.request_id);
-        let job = Job::new(signal, &key);
+        let mut job = Job::new(signal, &key);
         if mode == QueueMode::QueueEverywhere {
             let nothing = Attempted { records: ArrayVec::new(), failure: None };
             return self.enqueue(&job, incoming, nothing, Duration::ZERO).await;
         }
-        let attempted = self.attempt(&job, &mut incoming).await;
+        let attempted = self.attempt(&mut job, &mut incoming).await;
         let Some(failure) = &attempted.failure else {
             return self.answer(&attempted, incoming);
         };
@@ -119,11 +119,92 @@ where
         }
     }
 
-    /// One attempt, from the plan to the outcome as far as it can be waited for.
-    pub(crate) async fn attempt(&self, job: &Job<'_>, incoming: &mut Incoming) -> Attempted {
-        let plan = match self.plan_in_time(job, incoming).await {
-            Ok(plan) => plan,
+    /// One attempt, from the choice of an exchange to the outcome as far as it can be waited for;
+    /// where failover is allowed, and there is certainly no order, at one exchange after the other.
+    pub(crate) async fn attempt(&self, job: &mut Job<'_>, incoming: &mut Incoming) -> Attempted {
+        let config = self.config().await;
+        let mut choice = match self.route(job.signal, &config).await {
+            Ok(choice) => choice,
             Err(failure) => return Attempted::before_the_intent(failure),
+        };
+        // A position lives at one exchange, so a close goes nowhere else.
+        let failover = config.failover && !job.signal.action.closes();
+        let here = self.exchanges.desk(choice.venue, job.signal.test).is_some();
+        if failover && here && !self.is_well(&choice, job) {
+            choice = self.next(&config, job, choice.clone(), Why::Unhealthy).unwrap_or(choice);
+        }
+        let mut first: Option<Failure> = None;
+        loop {
+            let attempted = self.attempt_at(choice.clone(), job, incoming).await;
+            let Some(failure) = &attempted.failure else { return attempted };
+            let done = !attempted.is_absent();
+            let next = match failover && !done && (first.is_some() || failure.code.is_retryable()) {
+                true => self.next(&config, job, choice, Why::Failed(failure.code)),
+                false => None,
+            };
+            match next {
+                Some(next) => choice = next,
+                // The exchange that was chosen says what the sender hears, and what the queue does.
+                None => {
+                    let failure =
+                        if done { attempted.failure } else { first.or(attempted.failure) };
+                    return Attempted { failure, ..attempted };
+                }
+            }
+            first = first.or(attempted.failure);
+            if !attempted.records.is_empty() {
+                job.before = attempted.records;
+            }
+        }
+    }
+
+    fn is_well(&self, choice: &Choice, job: &Job<'_>) -> bool {
+        self.health.of(choice.venue, job.signal.test).is_healthy(self.clock.monotonic())
+    }
+
+    /// The next exchange in the order of failover, and who was passed over on the way to it.
+    fn next(
+        &self,
+        config: &ConfigSnapshot,
+        job: &Job<'_>,
+        choice: Choice,
+        why: Why,
+    ) -> Option<Choice> {
+        let Choice { venue, mut passed_over, .. } = choice;
+        passed_over.push(PassedOver { venue, why });
+        for &venue in &config.failover_order {
+            if passed_over.iter().any(|passed| passed.venue == venue) {
+                continue;
+            }
+            let next = Choice { passed_over, ..Choice::new(venue, ChoiceReason::Failover) };
+            let why = match () {
+                () if !config.is_enabled(venue) => Why::Disabled,
+                () if self.exchanges.desk(venue, job.signal.test).is_none() => Why::NoCredentials,
+                () if !self.is_well(&next, job) => Why::Unhealthy,
+                () => return Some(next),
+            };
+            passed_over = next.passed_over;
+            passed_over.push(PassedOver { venue, why });
+        }
+        None
+    }
+
+    /// One attempt at one exchange.
+    async fn attempt_at(
+        &self,
+        choice: Choice,
+        job: &Job<'_>,
+        incoming: &mut Incoming,
+    ) -> Attempted {
+        let (venue, test) = (choice.venue, job.signal.test);
+        let plan = match self.plan_in_time(job, choice, incoming).await {
+            Ok(plan) => plan,
+            Err(failure) => {
+                if failure.code == ErrorCode::ExchangeUnavailable {
+                    self.health.failed(venue, test, self.clock.monotonic());
+                }
+                return Attempted::before_the_intent(failure);
+            }
         };
         let records = self.place(plan, job, incoming).await;
         // What may exist decides before what certainly does not.
@@ -138,10 +219,11 @@ where
     async fn plan_in_time(
         &self,
         job: &Job<'_>,
+        choice: Choice,
         incoming: &mut Incoming,
     ) -> Result<Plan<'_, E::Desk>, Failure> {
         let config = self.config().await;
-        let plan = self.plan(job, &config).await?;
+        let plan = self.plan(job, choice, &config).await?;
         incoming.trace.mark(Step::Priced, self.clock.monotonic());
         // Once more, right before the intent: planning may have taken round trips.
         if !job.signal.action.closes() && self.config().await.kill_switch {
@@ -211,6 +293,9 @@ where
         // After the message, which holds the key itself: lost in between, the lock would keep out a
         // sender that nobody answered, whereas two messages with one key make one order.
         let _ = self.store.commit(job.key, request_id, at.after(self.settings.key_ttl)).await;
+        if attempted.records.is_empty() {
+            attempted.records = job.before.clone();
+        }
         for record in &mut attempted.records {
             record.queued = Queued::Yes;
             let _ = self.store.write(record, Durability::Lazy).await;

@@ -43,7 +43,8 @@ pub struct ConfigWarning {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigSnapshot {
-    /// `trade:kill_switch` or `global:kill_switch`: nothing is opened. Default false.
+    /// `trade:kill_switch`, `global:kill_switch` or `global:maintenance_mode`: nothing is opened.
+    /// Default false.
     pub kill_switch: bool,
     /// `webhooks:api_key`. Without one, and without one in [`Settings`](crate::Settings), nobody
     /// authenticates.
@@ -65,6 +66,22 @@ pub struct ConfigSnapshot {
     pub routes: Vec<(Symbol, Venue)>,
     /// `exchange:{name}:enabled`, false: the exchanges that take nothing. Default none.
     pub disabled: Vec<Venue>,
+    /// `routing:failover:enabled`, a key of ours: whether an entry may go to another exchange when
+    /// the one chosen is unwell, or was tried and certainly has no order. Default false.
+    pub failover: bool,
+    /// `routing:failover:order`, a key of ours: the exchanges to go to, in this order; a JSON array
+    /// or a list with commas. Default all of them.
+    pub failover_order: Vec<Venue>,
+    /// `exchange:{name}:use_websocket`: the exchanges whose orders go over WebSocket where there is
+    /// one. Default none.
+    pub use_websocket: Vec<Venue>,
+    /// `trade:max_daily_drawdown_percent`, positive whichever sign it was written with: at which
+    /// loss a risk loop halts trading. Default 5.
+    pub max_daily_drawdown_percent: Decimal,
+    /// `retention:logs_retention_days`. Default 30.
+    pub logs_retention: Duration,
+    /// `retention:trades_retention_days`. Default 90.
+    pub trades_retention: Duration,
     /// `trade:default_leverage`. Default 1.
     pub default_leverage: u32,
     /// `trade:max_position_size`, in the base asset. Default none.
@@ -85,6 +102,7 @@ impl ConfigSnapshot {
     pub const KEYS: &'static [&'static str] = &[
         "trade:kill_switch",
         "global:kill_switch",
+        "global:maintenance_mode",
         "webhooks:api_key",
         "webhook:tradingview:ip_check",
         "webhook:tradingview:ip_check_enabled",
@@ -99,6 +117,14 @@ impl ConfigSnapshot {
         "exchange:binance:enabled",
         "exchange:bybit:enabled",
         "exchange:mexc:enabled",
+        "exchange:binance:use_websocket",
+        "exchange:bybit:use_websocket",
+        "exchange:mexc:use_websocket",
+        "routing:failover:enabled",
+        "routing:failover:order",
+        "retention:logs_retention_days",
+        "retention:trades_retention_days",
+        "trade:max_daily_drawdown_percent",
         "trade:default_leverage",
         "trade:max_position_size",
         "trade:margin_mode",
@@ -117,16 +143,30 @@ impl ConfigSnapshot {
     pub fn parse<'v>(find: impl Fn(&str) -> Option<&'v str>) -> Self {
         let mut read = Reader { find, warnings: Vec::new() };
         let kill_switch = read.flag("trade:kill_switch", false, true)
-            | read.flag("global:kill_switch", false, true);
+            | read.flag("global:kill_switch", false, true)
+            | read.flag("global:maintenance_mode", false, true);
         let check = "webhook:tradingview:ip_check";
         let enabled = read.flag(check, false, true)
             | read.flag("webhook:tradingview:ip_check_enabled", false, true);
         let disabled = Venue::ALL
             .into_iter()
-            .filter(|venue| !read.flag(&format!("exchange:{venue}:enabled"), true, false));
+            .filter(|venue| !read.flag(&format!("exchange:{venue}:enabled"), true, false))
+            .collect();
+        let use_websocket = Venue::ALL
+            .into_iter()
+            .filter(|venue| read.flag(&format!("exchange:{venue}:use_websocket"), false, false))
+            .collect();
         Self {
             kill_switch,
-            disabled: disabled.collect(),
+            disabled,
+            use_websocket,
+            failover: read.flag("routing:failover:enabled", false, false),
+            failover_order: read.failover_order(),
+            max_daily_drawdown_percent: read
+                .value("trade:max_daily_drawdown_percent", percent, Some(DRAWDOWN))
+                .unwrap_or(DRAWDOWN),
+            logs_retention: read.days("retention:logs_retention_days", 30),
+            trades_retention: read.days("retention:trades_retention_days", 90),
             passkey: read.text("webhooks:api_key").and_then(|value| Passkey::from_config(&value)),
             allow_list: AllowList { enabled, ..read.allow_list() },
             rate_limit_per_minute: read
@@ -305,6 +345,28 @@ impl<'v, F: Fn(&str) -> Option<&'v str>> Reader<F> {
         routes
     }
 
+    fn failover_order(&mut self) -> Vec<Venue> {
+        const KEY: &str = "routing:failover:order";
+        let Some(text) = self.text(KEY).filter(|text| !text.is_empty()) else {
+            return Venue::ALL.to_vec();
+        };
+        let mut order = Vec::new();
+        for name in list(&text) {
+            match name.parse() {
+                Ok(venue) if !order.contains(&venue) => order.push(venue),
+                Ok(_) => {}
+                Err(_) => self.warn(KEY, "holds entries that are no exchange; they are left out"),
+            }
+        }
+        order
+    }
+
+    fn days(&mut self, key: &str, default: u64) -> Duration {
+        let days = |text: &str| text.parse().ok().filter(|days| (1..=36_500).contains(days));
+        let days = self.value(key, days, Some(default)).unwrap_or(default);
+        Duration::from_secs(days * 24 * 60 * 60)
+    }
+
     fn warn(&mut self, key: &str, problem: &'static str) {
         let warning = ConfigWarning { key: key.into(), problem };
         if !self.warnings.contains(&warning) {
@@ -326,6 +388,23 @@ fn boolean(text: &str) -> Option<bool> {
         _ if is(["false", "0", "no", "off"]) => Some(false),
         _ => None,
     }
+}
+
+/// A JSON array of texts, or texts with commas between.
+pub(crate) fn list(text: &str) -> Vec<String> {
+    let json: Option<Vec<String>> = serde_json::from_str(text).ok();
+    let entries = json.unwrap_or_else(|| text.split(',').map(str::to_owned).collect());
+    let entries = entries.iter().map(|entry| entry.trim());
+    entries.filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+/// data.md §3, `trade:max_daily_drawdown_percent`.
+const DRAWDOWN: Decimal = Decimal::from_parts(5, 0, 0, false, 0);
+
+/// A loss limit, which some write with the loss's sign.
+fn percent(text: &str) -> Option<Decimal> {
+    let percent = parse_decimal(text).ok()?.abs();
+    (percent > Decimal::ZERO && percent <= Decimal::ONE_HUNDRED).then_some(percent)
 }
 
 fn leverage(text: &str) -> Option<u32> {
@@ -397,6 +476,26 @@ mod tests {
         assert_eq!((config.default_leverage, config.rate_limit_per_minute), (1, 10));
         assert_eq!(config.queue_mode, QueueMode::QueueFailover);
         assert_eq!(config.warnings.len(), 9, "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn failover_retention_and_limits_are_typed() {
+        let config = config(&[
+            ("routing:failover:enabled", "\"true\""),
+            ("routing:failover:order", "mexc, bybit, kraken, mexc"),
+            ("exchange:bybit:use_websocket", "true"),
+            ("retention:logs_retention_days", "7"),
+            ("retention:trades_retention_days", "0"),
+            ("trade:max_daily_drawdown_percent", "-7.5"),
+        ]);
+        assert!(config.failover);
+        assert_eq!(config.failover_order, [Venue::Mexc, Venue::Bybit]);
+        assert_eq!(config.use_websocket, [Venue::Bybit]);
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        assert_eq!((config.logs_retention, config.trades_retention), (days(7), days(90)));
+        assert_eq!(config.max_daily_drawdown_percent, "7.5".parse().unwrap());
+        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+        assert!(super::tests::config(&[("global:maintenance_mode", "perhaps")]).kill_switch);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::queue::BUSY_RETRY;
 use crate::record::Queued;
 use crate::router::{Incoming, store_unavailable};
 use crate::{
-    ConfigStore, ErrorCode, Exchanges, Failure, HALTED_RETRY, LogLevel, Queue, QueueMessage,
-    RETENTION, Record, Router, SignalStore, Verdict, WithoutFee,
+    ChoiceReason, ConfigStore, ErrorCode, Exchanges, Failure, HALTED_RETRY, LogLevel, Queue,
+    QueueMessage, RETENTION, Record, Router, SignalStore, Verdict, WithoutFee,
 };
 
 const SERVICE: &str = "queue-consumer";
@@ -70,7 +70,7 @@ where
             let attempted = Attempted { records: ArrayVec::new(), failure: Some(failure) };
             return self.conclude(&job, incoming, attempted, attempts).await;
         }
-        let attempted = self.attempt(&job, &mut incoming).await;
+        let attempted = self.attempt(&mut job, &mut incoming).await;
         self.conclude(&job, incoming, attempted, attempts).await
     }
 
@@ -98,8 +98,10 @@ where
     ) -> Option<Verdict> {
         let first = before.first()?;
         let unknown = before.iter().filter(|record| !record.state.is_final() && !exists(record));
-        // The kill switch has halted it, which is no reason to drop it.
-        let refused = before.iter().filter(|record| record.state == State::Rejected);
+        // The kill switch has halted it, which is no reason to drop it; nor is another exchange's no.
+        let refused = before.iter().filter(|record| {
+            record.state == State::Rejected && record.choice.reason != ChoiceReason::Failover
+        });
         let refused = refused.filter(|record| {
             record.refusal.as_ref().is_none_or(|refusal| {
                 !refusal.code.is_retryable() && refusal.code != ErrorCode::KillSwitchActive

@@ -175,10 +175,13 @@ where
         if again && !record.signal.action.closes() && self.config().await.kill_switch {
             return Event::Halted(crate::router::halted());
         }
+        let sent = self.clock.monotonic();
         let result = match record.intent.order() {
             Ok(order) => desk.place(&order).await,
             Err(error) => Err(Refused::NotSent(error.into())),
         };
+        let at = (record.intent.venue, record.signal.test);
+        self.health.sent(at, &result, (sent, self.clock.monotonic()));
         record.trace.mark(Step::Acknowledged, self.clock.monotonic());
         Event::Sent(result)
     }

@@ -1,61 +1,125 @@
+use arrayvec::ArrayVec;
 use hoox_connector::{Decimal, PositionSide, Side};
 
 use crate::{Holding, Record};
 
-/// The positions that acknowledged orders add up to: what a store keeps as its ledger (trade.md §10).
+/// A fill, as it moves a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PositionFill {
+    /// Buy or sell.
+    pub side: Side,
+    /// The position it belongs to, in hedge mode; in one-way mode a fill reduces the opposite
+    /// position first, and what is left opens one of its own side.
+    pub position: Option<PositionSide>,
+    /// How much, in the base asset.
+    pub quantity: Decimal,
+    /// At which average price, if it is known.
+    pub price: Option<Decimal>,
+}
+
+/// What a fill did to one position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PositionChange {
+    /// Which one.
+    pub side: PositionSide,
+    /// By how much: more than zero if it was added to, less if it was reduced.
+    pub change: Decimal,
+    /// The profit or loss that a reduction realised, without fees; `None` for an addition, and
+    /// where a price is not known.
+    pub realized_pnl: Option<Decimal>,
+}
+
+/// Moves positions by one fill (trade.md §10).
 ///
-/// Entry prices are volume-weighted on additions and stay on reductions; what reaches zero is gone.
-/// In one-way mode an order beyond the open size flips the position. `records` are those of one
-/// symbol at one exchange, oldest first.
+/// The entry price is volume-weighted on additions and stays on reductions, which realise the
+/// difference to it. A position that reaches zero stays in the list with its realised sum. What a
+/// fill would reduce below zero, beyond what the ledger knows to be open, changes nothing.
+///
+/// ```
+/// use hoox_connector::Side;
+/// use hoox_router::{PositionFill, apply_fill};
+///
+/// let mut held = Vec::new();
+/// let fill = |side, quantity: &str, price: &str| PositionFill {
+///     side,
+///     position: None,
+///     quantity: quantity.parse().unwrap(),
+///     price: price.parse().ok(),
+/// };
+/// apply_fill(&mut held, &fill(Side::Buy, "2", "100"));
+/// let changes = apply_fill(&mut held, &fill(Side::Sell, "1", "130"));
+/// assert_eq!(changes[0].realized_pnl.unwrap().to_string(), "30");
+/// assert_eq!(held[0].size.to_string(), "1");
+/// ```
+pub fn apply_fill(held: &mut Vec<Holding>, fill: &PositionFill) -> ArrayVec<PositionChange, 2> {
+    let PositionFill { side, position, quantity, price } = *fill;
+    let mut changes = ArrayVec::new();
+    let (reduces, adds) = match (position, side) {
+        (Some(position), side) if side == position.closing_side() => (Some(position), None),
+        (Some(position), _) => (None, Some(position)),
+        (None, Side::Buy) => (Some(PositionSide::Short), Some(PositionSide::Long)),
+        (None, Side::Sell) => (Some(PositionSide::Long), Some(PositionSide::Short)),
+    };
+    let mut left = quantity;
+    if let Some(reduces) = reduces
+        && let Some(holding) = held.iter_mut().find(|holding| holding.side == reduces)
+    {
+        let reduced = holding.size.min(left);
+        if reduced > Decimal::ZERO {
+            let realized_pnl = profit(holding, reduced, price);
+            holding.size = holding.size.saturating_sub(reduced);
+            holding.realized_pnl =
+                holding.realized_pnl.saturating_add(realized_pnl.unwrap_or_default());
+            left = left.saturating_sub(reduced);
+            changes.push(PositionChange { side: reduces, change: -reduced, realized_pnl });
+        }
+    }
+    if let Some(side) = adds
+        && left > Decimal::ZERO
+    {
+        match held.iter_mut().find(|holding| holding.side == side) {
+            Some(holding) => {
+                holding.entry_price = average(holding, left, price);
+                holding.size = holding.size.saturating_add(left);
+            }
+            None => held.push(Holding::new(side, left, price)),
+        }
+        changes.push(PositionChange { side, change: left, realized_pnl: None });
+    }
+    changes
+}
+
+/// The open positions that acknowledged orders add up to: what a store keeps as its ledger.
+/// `records` are those of one symbol at one exchange, oldest first.
 pub fn holdings<'r>(records: impl IntoIterator<Item = &'r Record>) -> Vec<Holding> {
     let mut held = Vec::new();
     for record in records {
         let Some(execution) = &record.execution else { continue };
         let order = &record.intent.order;
-        let filled = (order.side, execution.filled_quantity, execution.average_price);
-        match order.position_side {
-            Some(position) => fill(&mut held, position, filled),
-            None => fill_net(&mut held, filled),
-        }
+        let fill = PositionFill {
+            side: order.side,
+            position: order.position_side,
+            quantity: execution.filled_quantity,
+            price: execution.average_price,
+        };
+        apply_fill(&mut held, &fill);
     }
+    held.retain(|holding| holding.size > Decimal::ZERO);
     held
 }
 
-type Filled = (Side, Decimal, Option<Decimal>);
-
-fn fill_net(held: &mut Vec<Holding>, (side, quantity, price): Filled) {
-    let (opens, closes) = match side {
-        Side::Buy => (PositionSide::Long, PositionSide::Short),
-        Side::Sell => (PositionSide::Short, PositionSide::Long),
+fn profit(holding: &Holding, quantity: Decimal, price: Option<Decimal>) -> Option<Decimal> {
+    let gain = match holding.side {
+        PositionSide::Long => price?.checked_sub(holding.entry_price?)?,
+        PositionSide::Short => holding.entry_price?.checked_sub(price?)?,
     };
-    let open = held.iter().find(|holding| holding.side == closes).map(|holding| holding.size);
-    let reduced = open.unwrap_or_default().min(quantity);
-    fill(held, closes, (side, reduced, price));
-    fill(held, opens, (side, quantity.saturating_sub(reduced), price));
-}
-
-fn fill(held: &mut Vec<Holding>, position: PositionSide, (side, quantity, price): Filled) {
-    if quantity <= Decimal::ZERO {
-        return;
-    }
-    let at = held.iter().position(|holding| holding.side == position);
-    if side == position.closing_side() {
-        if let Some(holding) = at.and_then(|at| held.get_mut(at)) {
-            holding.size = holding.size.saturating_sub(quantity);
-        }
-        held.retain(|holding| holding.size > Decimal::ZERO);
-        return;
-    }
-    match at.and_then(|at| held.get_mut(at)) {
-        Some(holding) => {
-            holding.entry_price = average(holding, quantity, price);
-            holding.size = holding.size.saturating_add(quantity);
-        }
-        None => held.push(Holding { side: position, size: quantity, entry_price: price }),
-    }
+    gain.checked_mul(quantity).map(|profit| profit.normalize())
 }
 
 fn average(holding: &Holding, quantity: Decimal, price: Option<Decimal>) -> Option<Decimal> {
+    if holding.size.is_zero() {
+        return price;
+    }
     let before = holding.entry_price?.checked_mul(holding.size)?;
     let value = before.checked_add(price?.checked_mul(quantity)?)?;
     value.checked_div(holding.size.checked_add(quantity)?).map(|price| price.normalize())
@@ -63,38 +127,84 @@ fn average(holding: &Holding, quantity: Decimal, price: Option<Decimal>) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn dec(text: &str) -> Decimal {
         text.parse().unwrap()
     }
 
+    fn fill(side: Side, quantity: &str, price: &str) -> PositionFill {
+        let (quantity, price) = (dec(quantity), price.parse().ok());
+        PositionFill { side, position: None, quantity, price }
+    }
+
     #[test]
-    fn additions_average_reductions_do_not_and_zero_is_gone() {
+    fn additions_average_reductions_realise_and_a_flip_does_both() {
         let mut held = Vec::new();
-        fill_net(&mut held, (Side::Buy, dec("1"), Some(dec("100"))));
-        fill_net(&mut held, (Side::Buy, dec("3"), Some(dec("200"))));
-        fill_net(&mut held, (Side::Sell, dec("1"), Some(dec("900"))));
-        let long = |size: &str, price: &str| Holding {
-            side: PositionSide::Long,
-            size: dec(size),
-            entry_price: Some(dec(price)),
-        };
-        assert_eq!(held, [long("3", "175")]);
-        fill_net(&mut held, (Side::Sell, dec("5"), Some(dec("150"))));
-        assert_eq!(held.len(), 1);
-        assert_eq!((held[0].side, held[0].size), (PositionSide::Short, dec("2")));
-        fill_net(&mut held, (Side::Buy, dec("2"), None));
-        assert!(held.is_empty());
+        apply_fill(&mut held, &fill(Side::Buy, "1", "100"));
+        apply_fill(&mut held, &fill(Side::Buy, "3", "200"));
+        assert_eq!((held[0].size, held[0].entry_price), (dec("4"), Some(dec("175"))));
+        let changes = apply_fill(&mut held, &fill(Side::Sell, "1", "165"));
+        assert_eq!(changes[0].realized_pnl, Some(dec("-10")));
+        let changes = apply_fill(&mut held, &fill(Side::Sell, "5", "185"));
+        assert_eq!(changes.len(), 2);
+        assert_eq!(changes[0].realized_pnl, Some(dec("30")));
+        assert_eq!((changes[1].side, changes[1].change), (PositionSide::Short, dec("2")));
+        assert_eq!((held[0].size, held[0].realized_pnl), (dec("0"), dec("20")));
+        let changes = apply_fill(&mut held, &fill(Side::Buy, "2", "180"));
+        assert_eq!(changes[0].realized_pnl, Some(dec("10")));
+        // A position opened again begins with a new entry price and keeps its sum.
+        apply_fill(&mut held, &fill(Side::Buy, "1", "50"));
+        assert_eq!((held[0].entry_price, held[0].realized_pnl), (Some(dec("50")), dec("20")));
     }
 
     #[test]
     fn hedged_positions_stand_beside_each_other() {
         let mut held = Vec::new();
-        fill(&mut held, PositionSide::Long, (Side::Buy, dec("1"), None));
-        fill(&mut held, PositionSide::Short, (Side::Sell, dec("2"), None));
-        fill(&mut held, PositionSide::Short, (Side::Buy, dec("2"), None));
-        assert_eq!(held.len(), 1);
-        assert_eq!(held[0].side, PositionSide::Long);
+        let hedged = |side, position, quantity: &str| PositionFill {
+            side,
+            position: Some(position),
+            quantity: dec(quantity),
+            price: None,
+        };
+        apply_fill(&mut held, &hedged(Side::Buy, PositionSide::Long, "1"));
+        apply_fill(&mut held, &hedged(Side::Sell, PositionSide::Short, "2"));
+        let changes = apply_fill(&mut held, &hedged(Side::Buy, PositionSide::Short, "3"));
+        // Nothing is known of the third, and no price of any.
+        assert_eq!((changes[0].change, changes[0].realized_pnl), (dec("-2"), None));
+        assert_eq!(held.iter().map(|it| it.size).collect::<Vec<_>>(), [dec("1"), dec("0")]);
+    }
+
+    proptest! {
+        /// With everything closed at the end, the realised sums are what the fills cost and brought.
+        #[test]
+        fn what_is_realised_is_what_came_in(
+            fills in proptest::collection::vec((any::<bool>(), 1i64..1000, 1i64..100_000), 1..40),
+        ) {
+            let mut held = Vec::new();
+            let (mut cash, mut net) = (Decimal::ZERO, Decimal::ZERO);
+            let mut trade = |held: &mut Vec<Holding>, buy: bool, quantity: Decimal, price: Decimal| {
+                let side = if buy { Side::Buy } else { Side::Sell };
+                apply_fill(held, &PositionFill { side, position: None, quantity, price: Some(price) });
+                let sign = if buy { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
+                net += sign * quantity;
+                cash -= sign * quantity * price;
+                net
+            };
+            let mut last = Decimal::ZERO;
+            for (buy, quantity, price) in fills {
+                last = trade(&mut held, buy, Decimal::new(quantity, 3), Decimal::new(price, 2));
+            }
+            if !last.is_zero() {
+                last = trade(&mut held, last.is_sign_negative(), last.abs(), Decimal::ONE_HUNDRED);
+            }
+            prop_assert!(last.is_zero());
+            prop_assert!(held.iter().all(|holding| holding.size.is_zero()));
+            let realised: Decimal = held.iter().map(|holding| holding.realized_pnl).sum();
+            // Entry prices are divisions, so they are rounded in the last of 28 digits.
+            prop_assert!((realised - cash).abs() < Decimal::new(1, 12), "{realised} {cash}");
+        }
     }
 }

@@ -34,6 +34,7 @@ mod desk;
 mod drive;
 mod error_code;
 mod exchange;
+mod health;
 mod holdings;
 mod key;
 pub mod lifecycle;
@@ -50,6 +51,7 @@ mod route;
 mod router;
 mod signal;
 mod sizing;
+mod steady_clock;
 mod store;
 mod symbol;
 mod trace;
@@ -64,7 +66,8 @@ pub use desk::{Desk, DeskSettings};
 pub use drive::RecoverySummary;
 pub use error_code::{ErrorCode, Failure, Violation};
 pub use exchange::{Desks, Exchange, Exchanges};
-pub use holdings::holdings;
+pub use health::VenueHealth;
+pub use holdings::{PositionChange, PositionFill, apply_fill, holdings};
 pub use key::{IdempotencyKey, client_order_id};
 pub use lifecycle::{Durability, State};
 pub use memory_queue::MemoryQueue;
@@ -80,10 +83,11 @@ pub use record::{
     Earlier, Execution, ExecutionStatus, Intent, Queued, Record, Refusal, WrittenOrder,
 };
 pub use request_id::{InvalidRequestId, RequestId};
-pub use route::{Choice, ChoiceReason, RouteError, choose};
+pub use route::{Choice, ChoiceReason, PassedOver, RouteError, Why, choose};
 pub use router::{FlipGuard, Router, Settings};
 pub use signal::{OrderType, QuantityUnit, Signal};
 pub use sizing::{SizingError, check_cap, percent_of, size_from_usdt};
+pub use steady_clock::SteadyClock;
 pub use store::{
     Holding, LogEntry, LogLevel, RefusedSignal, Reservation, SignalStore, StoreUnavailable,
 };

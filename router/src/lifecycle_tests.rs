@@ -39,7 +39,7 @@ fn record(limit: bool) -> Record {
     };
     let signal = Signal::new(Venue::Bybit, Action::Long, symbol, Some(Decimal::ONE));
     let key = IdempotencyKey::of(&signal, at(0));
-    let choice = Choice { venue: Venue::Bybit, reason: ChoiceReason::Signal };
+    let choice = Choice::new(Venue::Bybit, ChoiceReason::Signal);
     let id = (RequestId::new("r").unwrap(), 0);
     Record::new(id, (key, at(86_400_000)), signal, choice, intent, at(0))
 }

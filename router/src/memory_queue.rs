@@ -95,13 +95,17 @@ impl<C: Clock> MemoryQueue<C> {
         self.kept().dead.values().cloned().collect()
     }
 
-    /// Puts a dead letter back into the queue as it was, with no failed attempts; false if there is
-    /// no such dead letter.
+    /// Puts a dead letter back into the queue, under the same key, with no failed attempts; false if
+    /// there is no such dead letter, or none that could ever be carried out.
     pub fn replay(&self, id: u64) -> bool {
         let due = self.clock.now();
         let mut kept = self.kept();
-        let Some(letter) = kept.dead.remove(&id) else { return false };
-        let message = Waiting { body: letter.body, attempts: 0, due, taken: false };
+        let letter = kept.dead.get(&id);
+        let message = letter.and_then(|it| QueueMessage::parse(it.body.as_bytes()).ok());
+        let Some(message) = message else { return false };
+        kept.dead.remove(&id);
+        let body = message.replayed(due).to_json().into();
+        let message = Waiting { body, attempts: 0, due, taken: false };
         kept.messages.insert(id, message);
         true
     }

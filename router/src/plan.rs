@@ -36,20 +36,27 @@ where
     C: Clock,
     Q: Queue,
 {
-    /// Everything between the reservation and the intent. Whatever fails here, nothing was ordered.
+    /// The exchange a signal goes to, whether or not it is well.
+    pub(crate) async fn route(
+        &self,
+        signal: &Signal,
+        config: &ConfigSnapshot,
+    ) -> Result<Choice, Failure> {
+        let now = self.clock.monotonic();
+        let symbol_override = self.config.symbol_override(config, signal.symbol, now).await;
+        let symbol_override = symbol_override.map_err(|_| crate::router::halted())?;
+        Ok(choose(config, symbol_override, Some(signal.exchange))?)
+    }
+
+    /// Everything between the choice of an exchange and the intent. Whatever fails here, nothing was
+    /// ordered.
     pub(crate) async fn plan(
         &self,
         job: &Job<'_>,
+        choice: Choice,
         config: &ConfigSnapshot,
     ) -> Result<Plan<'_, E::Desk>, Failure> {
         let signal = job.signal;
-        let now = self.clock.monotonic();
-        let symbol_override = self
-            .config
-            .symbol_override(config, signal.symbol, now)
-            .await
-            .map_err(|_| crate::router::halted())?;
-        let choice = choose(config, symbol_override, Some(signal.exchange))?;
         let desk = self
             .exchanges
             .desk(choice.venue, signal.test)

@@ -295,6 +295,13 @@ impl QueueMessage {
         Ok(message)
     }
 
+    /// The message as it goes into the queue once more, by hand: the same signal under the same key.
+    #[must_use]
+    pub fn replayed(mut self, now: Timestamp) -> Self {
+        self.queued_at = now;
+        self
+    }
+
     /// The signal it carries.
     pub fn signal(&self) -> Signal {
         let mut signal = Signal::new(self.exchange, self.action, self.symbol, self.quantity);

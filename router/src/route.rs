@@ -12,6 +12,40 @@ pub struct Choice {
     pub venue: Venue,
     /// Why it.
     pub reason: ChoiceReason,
+    /// The exchanges that came before it, and why each was passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
+}
+
+impl Choice {
+    /// A choice before which no other was passed over.
+    pub const fn new(venue: Venue, reason: ChoiceReason) -> Self {
+        Self { venue, reason, passed_over: Vec::new() }
+    }
+}
+
+/// An exchange that was not given an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOver {
+    /// Which one.
+    #[serde(with = "crate::as_text")]
+    pub venue: Venue,
+    /// Why not.
+    pub why: Why,
+}
+
+/// Why an exchange was not given an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It has failed too often lately, or is too slow.
+    Unhealthy,
+    /// `exchange:{name}:enabled` is off.
+    Disabled,
+    /// No API key is configured for it, or it has no test venue.
+    NoCredentials,
+    /// It was tried, and there is certainly no order.
+    Failed(ErrorCode),
 }
 
 /// Why an exchange was chosen.
@@ -24,6 +58,8 @@ pub enum ChoiceReason {
     Signal,
     /// `exchanges:default_routing`.
     Default,
+    /// The exchanges before it in `routing:failover:order` were passed over.
+    Failover,
 }
 
 /// Why no exchange takes a signal.
@@ -80,9 +116,9 @@ pub fn choose(
     let symbol_override = symbol_override.filter(|_| config.dynamic_routing);
     let choice = match (symbol_override, requested) {
         (Some(Err(UnknownName)), _) => return Err(RouteError::Unknown),
-        (Some(Ok(venue)), _) => Choice { venue, reason: ChoiceReason::SymbolOverride },
-        (None, Some(venue)) => Choice { venue, reason: ChoiceReason::Signal },
-        (None, None) => Choice { venue: config.default_routing, reason: ChoiceReason::Default },
+        (Some(Ok(venue)), _) => Choice::new(venue, ChoiceReason::SymbolOverride),
+        (None, Some(venue)) => Choice::new(venue, ChoiceReason::Signal),
+        (None, None) => Choice::new(config.default_routing, ChoiceReason::Default),
     };
     if config.is_enabled(choice.venue) {
         Ok(choice)
@@ -107,7 +143,7 @@ mod tests {
         let plain = config(&[]);
         let chosen = |config, over, requested| choose(config, over, requested).unwrap();
         let over = Some(Ok(Venue::Binance));
-        let choice = |venue, reason| Choice { venue, reason };
+        let choice = Choice::new;
         assert_eq!(
             chosen(&dynamic, over, Some(Venue::Mexc)),
             choice(Venue::Binance, ChoiceReason::SymbolOverride)

@@ -3,14 +3,15 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hoox_connector::{Clock, Timestamp};
+use hoox_connector::{Clock, Timestamp, Venue};
 use hoox_signer::Secret;
 
+use crate::health::HealthBook;
 use crate::record::Queued;
 use crate::{
     Admission, Answer, CachedConfig, CallerId, ConfigSnapshot, ConfigStore, ErrorCode, Exchanges,
     Failure, NoQueue, ParseError, Passkey, Queue, QueueMode, RawSignal, RefusedSignal, RequestId,
-    Signal, SignalStore, Step, Trace,
+    Signal, SignalStore, Step, Trace, VenueHealth,
 };
 
 /// Settings of a [`Router`] that do not change while it runs.
@@ -78,6 +79,7 @@ pub struct Router<S, K, E, C, Q = NoQueue> {
     pub(crate) clock: C,
     pub(crate) settings: Settings,
     passkey: Option<Passkey>,
+    pub(crate) health: HealthBook,
     /// The records that some task of this process is carrying on with.
     active: Mutex<HashSet<(RequestId, u8)>>,
 }
@@ -100,15 +102,15 @@ impl<S, K: ConfigStore, E, C> Router<S, K, E, C> {
         let passkey =
             settings.passkeys.iter().find_map(|secret| Passkey::from_config(secret.expose()));
         let config = CachedConfig::new(config, settings.config_max_age);
-        let active = Mutex::default();
-        Self { store, queue: NoQueue, config, exchanges, clock, settings, passkey, active }
+        let (health, active) = Default::default();
+        Self { store, queue: NoQueue, config, exchanges, clock, settings, passkey, health, active }
     }
 
     /// The same with a queue, which `webhooks:queue_mode` then makes use of (gateway.md §9). Its
     /// consumer hands every message to [`consume`](Self::consume).
     pub fn with_queue<Q>(self, queue: Q) -> Router<S, K, E, C, Q> {
-        let Self { store, config, exchanges, clock, settings, passkey, active, .. } = self;
-        Router { store, queue, config, exchanges, clock, settings, passkey, active }
+        let Self { store, config, exchanges, clock, settings, passkey, health, active, .. } = self;
+        Router { store, queue, config, exchanges, clock, settings, passkey, health, active }
     }
 }
 
@@ -138,6 +140,11 @@ where
     /// The desks.
     pub fn exchanges(&self) -> &E {
         &self.exchanges
+    }
+
+    /// What this process has seen of an exchange, live or test.
+    pub fn health(&self, venue: Venue, test: bool) -> VenueHealth {
+        self.health.of(venue, test)
     }
 
     /// The present configuration.

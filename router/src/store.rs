@@ -271,13 +271,23 @@ pub struct LogEntry {
     pub details: String,
 }
 
-/// An open position of our own ledger.
+/// A position of our own ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Holding {
     /// Long or short.
     pub side: PositionSide,
-    /// The size in the base asset, greater than zero.
+    /// The size in the base asset; zero once it is closed.
     pub size: Decimal,
     /// The volume-weighted entry price, as far as prices are known.
     pub entry_price: Option<Decimal>,
+    /// What its reductions have realised so far, without fees.
+    pub realized_pnl: Decimal,
+}
+
+impl Holding {
+    /// A position that was opened at `entry_price`.
+    pub const fn new(side: PositionSide, size: Decimal, entry_price: Option<Decimal>) -> Self {
+        Self { side, size, entry_price, realized_pnl: Decimal::ZERO }
+    }
 }

@@ -1,5 +1,6 @@
 //! `hoox`: trading signals to signed orders, exactly once.
 
+mod consumer;
 mod demo;
 mod exchange;
 mod log;

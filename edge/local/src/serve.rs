@@ -84,6 +84,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     })?;
     let service = Arc::new(Service::open(setup).await?);
     let store = service.store.clone();
+    let consumer = tokio::spawn(crate::consumer::run(Arc::clone(&service)));
     let reconciling = Arc::clone(&service);
     let reconciler = tokio::spawn(async move { reconciling.keep_reconciling().await });
     let shared =
@@ -100,6 +101,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     interrupted().await?;
     tracing::info!("stopping: what has begun is finished first");
     listening.stop().await?;
+    consumer.abort();
     reconciler.abort();
     store.flush().await?;
     Ok(())

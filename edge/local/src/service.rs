@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use hoox_connector::{Client, Credentials, Market, SystemClock, Venue};
-use hoox_router::{Desk, Desks, Router, Settings};
+use hoox_router::{Desk, Desks, Router, Settings, SteadyClock};
 use hoox_signer::Secret;
 
 use crate::exchange::Dialect;
@@ -21,7 +21,8 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 pub(crate) type Account = Desk<Dialect, Recorder, SystemClock>;
 
 /// The router of this process.
-pub(crate) type LocalRouter = Router<SqliteStore, SqliteStore, Desks<Account>, SystemClock>;
+pub(crate) type LocalRouter =
+    Router<SqliteStore, SqliteStore, Desks<Account>, SteadyClock<SystemClock>, SqliteStore>;
 
 /// Everything a server needs.
 pub(crate) struct Service {
@@ -96,18 +97,25 @@ impl Service {
         // The sender waits for the fill, not for the fee.
         settings.read_fees = false;
         let router =
-            Router::with_settings(store.clone(), store.clone(), desks, SystemClock, settings);
+            Router::with_settings(store.clone(), store.clone(), desks, store.clock(), settings)
+                .with_queue(store.clone());
         let summary = router.recover().await.context("cannot read the last run's open orders")?;
         tracing::info!(?summary, "reconciled what the last run left open");
         Ok(Self { store, router })
     }
 
-    /// Carries on, for ever, with orders whose outcome a request could not wait for.
+    /// Carries on, for ever, with orders whose outcome a request could not wait for; and forgets what
+    /// is older than it is kept.
     pub(crate) async fn keep_reconciling(&self) {
         loop {
             tokio::time::sleep(RECONCILE_EVERY).await;
             if let Err(error) = self.router.recover().await {
                 tracing::error!(%error, "open orders cannot be read");
+            }
+            let config = self.router.config().await;
+            let purged = self.store.purge(config.logs_retention, config.trades_retention).await;
+            if let Err(error) = purged {
+                tracing::error!(%error, "what has expired cannot be removed");
             }
         }
     }

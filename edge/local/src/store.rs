@@ -6,23 +6,29 @@
 //! covered by the reservations in memory.
 
 mod config;
+mod known;
+mod positions;
+mod queue;
+mod rows;
 mod schema;
 mod writer;
 
 use core::time::Duration;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hoox_connector::{Decimal, Timestamp, parse_decimal};
+use hoox_connector::{Clock, Decimal, Symbol, SystemClock, Timestamp, Venue, parse_decimal};
 use hoox_router::{
-    Admission, CallerId, Durability, IdempotencyKey, MemoryRate, Record, RefusedSignal, RequestId,
-    Reservation, SignalStore, State, StoreUnavailable,
+    Admission, CallerId, Durability, Holding, IdempotencyKey, LogEntry, LogLevel, MemoryRate,
+    Record, RefusedSignal, RequestId, Reservation, Settings, SignalStore, State, SteadyClock,
+    StoreUnavailable,
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::Notify;
 
-use writer::{Job, Writer};
+use known::Known;
+use writer::{Job, Purge, Writer};
 
 /// How many idle read connections are kept.
 const READERS_MAX: usize = 8;
@@ -40,11 +46,14 @@ struct Inner {
     readers: Mutex<Vec<Connection>>,
     /// Keys that are held but whose record is not committed yet.
     held: Mutex<HashMap<IdempotencyKey, Held>>,
-    /// Hashes of every key that is, or ever was, in the database: a new key, which nearly every
-    /// signal brings, needs no look-up there.
-    known: Mutex<HashSet<u64>>,
-    hasher: RandomState,
+    known: Mutex<Known>,
+    /// The messages of the queue that are being carried out.
+    taken: Mutex<HashSet<u64>>,
+    enqueued: Notify,
     rate: MemoryRate,
+    clock: SteadyClock<SystemClock>,
+    /// How long the key of a signal in the queue is held.
+    key_ttl: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -85,12 +94,15 @@ impl SqliteStore {
         }
         let path = directory.join("hoox.db");
         let writing = schema::open(&path)?;
-        let hasher = RandomState::new();
-        let known = schema::keys(&writing, |key| hasher.hash_one(key))
+        let clock = SteadyClock::new(SystemClock);
+        let known = Known::read(&writing, millis(clock.now()))
             .map_err(|cause| OpenError::Database { path: path.display().to_string(), cause })?;
         let inner = Inner {
             known: Mutex::new(known),
-            hasher,
+            taken: Mutex::default(),
+            enqueued: Notify::new(),
+            clock,
+            key_ttl: Settings::default().key_ttl,
             writer: Writer::start(writing, lock),
             path,
             readers: Mutex::default(),
@@ -98,6 +110,26 @@ impl SqliteStore {
             rate: MemoryRate::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The clock of everything in this process that is stored.
+    pub(crate) fn clock(&self) -> SteadyClock<SystemClock> {
+        self.inner.clock.clone()
+    }
+
+    /// Removes a slice of what is older than it is kept.
+    pub(crate) async fn purge(
+        &self,
+        logs: Duration,
+        trades: Duration,
+    ) -> Result<(), StoreUnavailable> {
+        let now = self.inner.clock.now();
+        let before = |kept: Duration| {
+            millis(now).saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX))
+        };
+        let (logs_before, trades_before) = (before(logs), before(trades));
+        let purge = Purge { now: millis(now), logs_before, trades_before };
+        self.inner.writer.synced(Job::Purge(purge)).await
     }
 
     /// Waits until everything asked for so far is on stable storage.
@@ -214,20 +246,22 @@ impl SignalStore for SqliteStore {
     ) -> Result<Reservation, StoreUnavailable> {
         {
             let mut held = lock(&self.inner.held);
-            if let Some(earlier) = held.get(key).filter(|held| now < held.until) {
+            let other = |held: &&Held| now < held.until && held.request_id != request_id;
+            if let Some(earlier) = held.get(key).filter(other) {
                 return Ok(Reservation::Duplicate { request_id: earlier.request_id, state: None });
             }
             held.insert(key.clone(), Held { request_id, until: now.after(ttl) });
         }
         // Held first, then looked up: whoever commits in between is seen by one or the other.
-        if !lock(&self.inner.known).contains(&self.inner.hasher.hash_one(key.as_str())) {
+        if !lock(&self.inner.known).may_hold(key.as_str(), millis(now)) {
             return Ok(Reservation::Acquired);
         }
         let found = self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT k.request_id, r.state FROM reservations k
-                 LEFT JOIN records r ON r.request_id = k.request_id AND r.leg = 0
-                 WHERE k.key = ?1 AND k.expires_at > ?2",
+                "SELECT k.request_id,
+                     (SELECT state FROM records r WHERE r.request_id = k.request_id
+                      ORDER BY r.leg LIMIT 1)
+                 FROM reservations k WHERE k.key = ?1 AND k.expires_at > ?2",
             )?;
             let row = |row: &rusqlite::Row<'_>| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
@@ -236,6 +270,7 @@ impl SignalStore for SqliteStore {
         });
         match found {
             Ok(None) => Ok(Reservation::Acquired),
+            Ok(Some((holder, _))) if holder == request_id.as_str() => Ok(Reservation::Acquired),
             Ok(Some((holder, state))) => {
                 self.forget(key, request_id);
                 let request_id = RequestId::new(&holder).map_err(|_| corrupt("request_id"))?;
@@ -252,13 +287,17 @@ impl SignalStore for SqliteStore {
     async fn write(&self, record: &Record, durability: Durability) -> Result<(), StoreUnavailable> {
         let json = serde_json::to_string(record)
             .map_err(|error| StoreUnavailable(format!("cannot serialise a record: {error}")))?;
-        let row = Arc::new(writer::Row::new(record, json));
-        lock(&self.inner.known).insert(self.inner.hasher.hash_one(record.key.as_str()));
+        let row = Arc::new(rows::Row::new(record, json));
+        lock(&self.inner.known).insert(record.key.as_str(), millis(record.reserved_until));
         let written = Job::Record(Arc::clone(&row));
         match durability {
             Durability::Synced => {
                 self.inner.writer.synced(written).await?;
-                self.forget(&record.key, record.request_id);
+                // Once it is in the database. A key that this write has freed there is held on until
+                // it is released: its signal may yet go into the queue.
+                if !record.frees_key() {
+                    self.forget(&record.key, record.request_id);
+                }
             }
             // The hold stays in memory until it ends by itself: cheap, and never too short.
             Durability::Lazy => self.inner.writer.lazy(written)?,
@@ -275,6 +314,18 @@ impl SignalStore for SqliteStore {
         self.inner.writer.lazy(Job::Release(key.as_str().to_owned()))?;
         lock(&self.inner.held).remove(key);
         Ok(())
+    }
+
+    async fn commit(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        until: Timestamp,
+    ) -> Result<(), StoreUnavailable> {
+        let (until, now) = (millis(until), millis(self.inner.clock.now()));
+        lock(&self.inner.known).insert(key.as_str(), until);
+        let (key, request_id) = (key.as_str().to_owned(), request_id.to_string());
+        self.inner.writer.lazy(Job::Commit { key, request_id, until, now })
     }
 
     async fn open_intents(&self) -> Result<Vec<Record>, StoreUnavailable> {
@@ -314,10 +365,37 @@ impl SignalStore for SqliteStore {
 
     async fn log_refusal(&self, refusal: &RefusedSignal) {
         let Ok(json) = serde_json::to_string(refusal) else { return };
-        let job = Job::Refusal(Box::new(writer::RefusalRow::new(refusal, json)));
+        let job = Job::Refusal(Box::new(rows::RefusalRow::new(refusal, &json)));
         if let Err(error) = self.inner.writer.lazy(job) {
             tracing::warn!(%error, "a refused signal was not logged");
         }
+    }
+
+    async fn log(&self, entry: &LogEntry) {
+        let (request_id, text) = (&entry.request_id, &entry.message);
+        match entry.level {
+            LogLevel::Info => tracing::info!(?request_id, "{text}"),
+            LogLevel::Warn => tracing::warn!(?request_id, "{text}"),
+            LogLevel::Error => tracing::error!(?request_id, "{text}"),
+        }
+        let job = Job::Log(Box::new(rows::LogRow(entry.clone())));
+        if let Err(error) = self.inner.writer.lazy(job) {
+            tracing::warn!(%error, "an entry is missing in system_logs");
+        }
+    }
+
+    async fn holdings(
+        &self,
+        venue: Venue,
+        symbol: Symbol,
+        test: bool,
+    ) -> Result<Vec<Holding>, StoreUnavailable> {
+        self.inner.writer.synced(Job::Flush).await?;
+        let mut held = self.read(|connection| {
+            positions::held(connection, venue.as_str(), symbol.as_str(), test)
+        })?;
+        held.retain(|holding| !holding.size.is_zero());
+        Ok(held)
     }
 }
 

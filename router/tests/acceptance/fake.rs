@@ -419,7 +419,11 @@ impl World {
     }
 
     pub(crate) fn desk(&self) -> &FakeDesk {
-        hoox_router::Exchanges::desk(&*self.desks, Venue::Bybit, false).unwrap()
+        self.desk_of(Venue::Bybit)
+    }
+
+    pub(crate) fn desk_of(&self, venue: Venue) -> &FakeDesk {
+        hoox_router::Exchanges::desk(&*self.desks, venue, false).unwrap()
     }
 
     pub(crate) fn set(&self, key: &str, value: &str) {

@@ -1,6 +1,5 @@
 //! The tables (data.md §2, with decimals as text), and opening a database that has them.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +8,9 @@ use rusqlite::{Connection, OpenFlags};
 use super::OpenError;
 
 /// Each entry brings a database from its index to the next; applied in order, never twice.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[FIRST, QUEUE_AND_POSITIONS];
+
+const FIRST: &str = "
     CREATE TABLE records (
         request_id  TEXT    NOT NULL,
         leg         INTEGER NOT NULL,
@@ -69,7 +70,86 @@ const MIGRATIONS: &[&str] = &["
         key   TEXT PRIMARY KEY,
         value TEXT NOT NULL
     ) WITHOUT ROWID;
-"];
+";
+
+const QUEUE_AND_POSITIONS: &str = "
+    CREATE TABLE queue (
+        id         INTEGER PRIMARY KEY AUTOINCREMENT,
+        request_id TEXT    NOT NULL,
+        body       TEXT    NOT NULL,
+        attempts   INTEGER NOT NULL,
+        queued_at  INTEGER NOT NULL,
+        due_at     INTEGER NOT NULL
+    );
+    CREATE INDEX queue_due ON queue (due_at);
+    CREATE INDEX queue_request ON queue (request_id);
+
+    CREATE TABLE dead_letters (
+        id         INTEGER PRIMARY KEY,
+        request_id TEXT    NOT NULL,
+        body       TEXT    NOT NULL,
+        reason     TEXT    NOT NULL,
+        queued_at  INTEGER NOT NULL,
+        at         INTEGER NOT NULL
+    );
+    CREATE INDEX dead_letters_request ON dead_letters (request_id);
+
+    CREATE TABLE positions (
+        exchange     TEXT    NOT NULL,
+        symbol       TEXT    NOT NULL,
+        side         TEXT    NOT NULL,
+        test         INTEGER NOT NULL,
+        size         TEXT    NOT NULL,
+        entry_price  TEXT,
+        realized_pnl TEXT    NOT NULL,
+        leverage     INTEGER NOT NULL,
+        opened_at    INTEGER NOT NULL,
+        updated_at   INTEGER NOT NULL,
+        closed_at    INTEGER,
+        PRIMARY KEY (exchange, symbol, side, test)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE executions (
+        id           INTEGER PRIMARY KEY,
+        request_id   TEXT    NOT NULL,
+        leg          INTEGER NOT NULL,
+        exchange     TEXT    NOT NULL,
+        symbol       TEXT    NOT NULL,
+        position     TEXT    NOT NULL,
+        test         INTEGER NOT NULL,
+        change       TEXT    NOT NULL,
+        price        TEXT,
+        realized_pnl TEXT,
+        fee          TEXT,
+        fee_asset    TEXT,
+        at           INTEGER NOT NULL
+    );
+    CREATE INDEX executions_at ON executions (at);
+    CREATE INDEX executions_request ON executions (request_id, leg);
+
+    ALTER TABLE records ADD COLUMN applied_quantity TEXT;
+    ALTER TABLE records ADD COLUMN applied_value TEXT;
+    ALTER TABLE records ADD COLUMN applied_fee TEXT;
+    CREATE INDEX records_ended ON records (received_at) WHERE open = 0;
+    CREATE INDEX trades_request ON trades (request_id);
+    CREATE INDEX trade_signals_request ON trade_signals (request_id);
+
+    CREATE TABLE system_logs (
+        id         INTEGER PRIMARY KEY,
+        timestamp  INTEGER NOT NULL,
+        level      TEXT    NOT NULL,
+        service    TEXT    NOT NULL,
+        message    TEXT    NOT NULL,
+        details    TEXT,
+        request_id TEXT
+    );
+    CREATE INDEX system_logs_timestamp ON system_logs (timestamp);
+    CREATE INDEX system_logs_request ON system_logs (request_id);
+    CREATE INDEX system_logs_level ON system_logs (level, timestamp);
+    CREATE VIEW system_log_lines AS
+        SELECT timestamp AS created_at, service AS worker, message, level AS severity, request_id
+        FROM system_logs;
+";
 
 /// Opens or creates the database for writing, and brings its tables up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
@@ -102,20 +182,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
         return Err(unusable(rusqlite::Error::SqliteFailure(code, Some(sound))));
     }
     Ok(connection)
-}
-
-/// The hashes of all keys that are reserved.
-pub(super) fn keys(
-    connection: &Connection,
-    hash: impl Fn(&str) -> u64,
-) -> rusqlite::Result<HashSet<u64>> {
-    let mut statement = connection.prepare("SELECT key FROM reservations")?;
-    let mut rows = statement.query([])?;
-    let mut hashes = HashSet::new();
-    while let Some(row) = rows.next()? {
-        hashes.insert(hash(row.get_ref(0)?.as_str()?));
-    }
-    Ok(hashes)
 }
 
 /// Opens the database for reading.

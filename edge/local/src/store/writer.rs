@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
-use hoox_router::{Record, RefusedSignal, StoreUnavailable};
+use hoox_router::StoreUnavailable;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
+
+use super::queue::{Enqueued, Settled};
+use super::rows::{LogRow, RefusalRow, Row};
 
 /// How many writes may wait; beyond that the store says that it is unavailable.
 const QUEUE_MAX: usize = 16_384;
 
 /// How many writes share a transaction.
 const BATCH_MAX: usize = 512;
-
-/// How many expired reservations one transaction removes: enough to keep up, too few to stall.
-const PURGE_MAX: u32 = 64;
 
 /// Something to write.
 #[derive(Debug)]
@@ -26,12 +26,84 @@ pub(super) enum Job {
     /// The table rows that derive from a record.
     Derived(Arc<Row>),
     Release(String),
+    /// Reserves a key for a request until then; the last is the present.
+    Commit {
+        key: String,
+        request_id: String,
+        until: i64,
+        now: i64,
+    },
     Refusal(Box<RefusalRow>),
+    Log(Box<LogRow>),
+    Enqueue(Box<Enqueued>),
+    Settle(Box<Settled>),
+    /// Removes a slice of what has expired.
+    Purge(Purge),
     SetConfig {
         key: String,
         value: String,
     },
     Flush,
+}
+
+/// What is older than what is kept (data.md §3, `retention:*`); moments in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Purge {
+    pub(super) now: i64,
+    pub(super) logs_before: i64,
+    pub(super) trades_before: i64,
+}
+
+/// How many rows of each table one purge removes: enough to keep up, too few to stall.
+const PURGE_MAX: u32 = 500;
+
+impl Purge {
+    fn run(self, connection: &Connection) -> rusqlite::Result<()> {
+        let Self { now, logs_before, trades_before } = self;
+        // No order without an outcome is ever forgotten.
+        let slices = [
+            ("reservations", "key", "expires_at <= ?1", now),
+            ("system_logs", "id", "timestamp < ?1", logs_before / 1_000),
+            ("trade_signals", "signal_id", "timestamp < ?1", trades_before / 1_000),
+            ("executions", "id", "at < ?1", trades_before),
+            ("dead_letters", "id", "at < ?1", trades_before),
+            ("trades", "id", "created_at < ?1 AND status <> 'TRADE_PENDING'", trades_before),
+        ];
+        for (table, key, condition, before) in slices {
+            let sql = format!(
+                "DELETE FROM {table} WHERE {key} IN
+                     (SELECT {key} FROM {table} WHERE {condition} LIMIT {PURGE_MAX})"
+            );
+            connection.prepare_cached(&sql)?.execute([before])?;
+        }
+        connection
+            .prepare_cached(
+                "DELETE FROM records WHERE (request_id, leg) IN
+                     (SELECT request_id, leg FROM records
+                      WHERE open = 0 AND received_at < ?1 LIMIT ?2)",
+            )?
+            .execute(params![trades_before, PURGE_MAX])
+            .map(drop)
+    }
+}
+
+/// Holds a key for a request, unless another holds it.
+pub(super) fn hold(
+    connection: &Connection,
+    key: &str,
+    request_id: &str,
+    until: i64,
+    now: i64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO reservations (key, request_id, expires_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET request_id = excluded.request_id,
+                 expires_at = max(expires_at, excluded.expires_at)
+             WHERE request_id = excluded.request_id OR expires_at <= ?4",
+        )?
+        .execute(params![key, request_id, until, now])
+        .map(drop)
 }
 
 type Done = oneshot::Sender<Result<(), StoreUnavailable>>;
@@ -140,229 +212,18 @@ impl Job {
                 .prepare_cached("DELETE FROM reservations WHERE key = ?1")?
                 .execute([key])
                 .map(drop),
+            Self::Commit { key, request_id, until, now } => {
+                hold(connection, key, request_id, *until, *now)
+            }
+            Self::Log(row) => row.write(connection),
+            Self::Enqueue(row) => row.write(connection),
+            Self::Settle(settled) => settled.write(connection),
+            Self::Purge(purge) => purge.run(connection),
             Self::SetConfig { key, value } => connection
                 .prepare_cached("INSERT OR REPLACE INTO config (key, value) VALUES (?1, ?2)")?
                 .execute([key, value])
                 .map(drop),
             Self::Flush => Ok(()),
         }
-    }
-}
-
-/// A record, and the table rows that derive from it.
-#[derive(Debug)]
-pub(super) struct Row {
-    id: String,
-    request_id: String,
-    leg: u8,
-    state: &'static str,
-    open: bool,
-    frees_key: bool,
-    key: String,
-    reserved_until: i64,
-    received_at: i64,
-    updated_at: i64,
-    json: String,
-    exchange: String,
-    symbol: String,
-    action: String,
-    side: String,
-    quantity: String,
-    price: Option<String>,
-    fee: Option<String>,
-    fee_asset: Option<String>,
-    order_id: Option<String>,
-    status: &'static str,
-    leverage: Option<u32>,
-    client_order_id: String,
-    error_message: Option<String>,
-    test: bool,
-}
-
-impl Row {
-    pub(super) fn new(record: &Record, json: String) -> Self {
-        let execution = record.execution.as_ref();
-        let filled = execution.map(|it| it.filled_quantity).filter(|filled| !filled.is_zero());
-        let ordered = record.intent.base_quantity.unwrap_or(record.intent.order.quantity);
-        Self {
-            id: format!("{}-{}", record.request_id, record.leg),
-            request_id: record.request_id.to_string(),
-            leg: record.leg,
-            state: record.state.as_str(),
-            open: !record.state.is_final(),
-            frees_key: record.frees_key(),
-            key: record.key.as_str().to_owned(),
-            reserved_until: super::millis(record.reserved_until),
-            received_at: super::millis(record.received_at),
-            updated_at: super::millis(record.updated_at),
-            json,
-            exchange: record.intent.venue.to_string(),
-            symbol: record.intent.symbol.to_string(),
-            action: record.signal.action.to_string(),
-            side: record.intent.order.side.as_str().to_ascii_uppercase(),
-            quantity: filled.unwrap_or(ordered).normalize().to_string(),
-            price: execution
-                .and_then(|it| it.average_price)
-                .map(|price| price.normalize().to_string()),
-            fee: execution.and_then(|it| it.fee).map(|fee| fee.normalize().to_string()),
-            fee_asset: execution.and_then(|it| it.fee_asset).map(|asset| asset.to_string()),
-            order_id: record.order_id.map(|id| id.to_string()),
-            status: status(record),
-            leverage: record.signal.leverage,
-            client_order_id: record.intent.client_order_id.to_string(),
-            error_message: record.refusal.as_ref().map(|refusal| refusal.message.clone()),
-            test: record.signal.test,
-        }
-    }
-
-    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached(
-                "INSERT INTO records (request_id, leg, state, open, received_at, json)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET state = excluded.state, open = excluded.open,
-                     json = excluded.json",
-            )?
-            .execute(params![
-                self.request_id,
-                self.leg,
-                self.state,
-                self.open,
-                self.received_at,
-                self.json
-            ])?;
-        if self.frees_key {
-            connection
-                .prepare_cached("DELETE FROM reservations WHERE key = ?1 AND request_id = ?2")?
-                .execute([&self.key, &self.request_id])?;
-        } else {
-            connection
-                .prepare_cached(
-                    "INSERT INTO reservations (key, request_id, expires_at) VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET request_id = excluded.request_id,
-                         expires_at = excluded.expires_at",
-                )?
-                .execute(params![self.key, self.request_id, self.reserved_until])?;
-        }
-        Ok(())
-    }
-
-    fn write_derived(&self, connection: &Connection) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached(
-                "DELETE FROM reservations WHERE key IN
-                     (SELECT key FROM reservations WHERE expires_at <= ?1 LIMIT ?2)",
-            )?
-            .execute(params![self.received_at, PURGE_MAX])?;
-        connection
-            .prepare_cached(
-                "INSERT INTO trades (id, request_id, exchange, symbol, action, side, quantity, price,
-                     fee, fee_asset, order_id, status, leverage, client_order_id, idempotency_key,
-                     error_message, test, created_at, updated_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19)
-                 ON CONFLICT DO UPDATE SET quantity = excluded.quantity, price = excluded.price,
-                     fee = excluded.fee, fee_asset = excluded.fee_asset,
-                     order_id = excluded.order_id, status = excluded.status,
-                     error_message = excluded.error_message, updated_at = excluded.updated_at",
-            )?
-            .execute(params![
-                self.id,
-                self.request_id,
-                self.exchange,
-                self.symbol,
-                self.action,
-                self.side,
-                self.quantity,
-                self.price,
-                self.fee,
-                self.fee_asset,
-                self.order_id,
-                self.status,
-                self.leverage,
-                self.client_order_id,
-                self.key,
-                self.error_message,
-                self.test,
-                self.received_at,
-                self.updated_at,
-            ])?;
-        connection
-            .prepare_cached(
-                "INSERT INTO trade_signals (signal_id, request_id, timestamp, symbol, signal_type,
-                     source, outcome, processed_at)
-                 VALUES (?1, ?1, ?2, ?3, ?4, 'webhook', ?5, ?6)
-                 ON CONFLICT DO UPDATE SET outcome = excluded.outcome,
-                     processed_at = excluded.processed_at",
-            )?
-            .execute(params![
-                self.request_id,
-                self.received_at / 1_000,
-                self.symbol,
-                self.action,
-                self.status,
-                self.updated_at / 1_000
-            ])?;
-        Ok(())
-    }
-}
-
-/// The words of data.md §2 for where an order stands.
-fn status(record: &Record) -> &'static str {
-    use hoox_router::ExecutionStatus as Status;
-    use hoox_router::State;
-    match (record.state, record.execution.as_ref().map(|it| it.status)) {
-        (State::Rejected, _) => "Rejected",
-        (State::Acknowledged, Some(Status::Filled)) => "Filled",
-        (State::Acknowledged, Some(Status::Partial)) => "Partial",
-        (State::Acknowledged, Some(Status::Ended)) => "Failed",
-        (State::Acknowledged, _) => "Open",
-        _ => "TRADE_PENDING",
-    }
-}
-
-/// A refused signal, as a row of `trade_signals`.
-#[derive(Debug)]
-pub(super) struct RefusalRow {
-    request_id: String,
-    at: i64,
-    symbol: Option<String>,
-    action: Option<String>,
-    outcome: &'static str,
-    json: String,
-}
-
-impl RefusalRow {
-    pub(super) fn new(refusal: &RefusedSignal, mut json: String) -> Self {
-        // data.md §2: raw_data is at most 8192 bytes.
-        if json.len() > 8_192 {
-            json = String::from("{}");
-        }
-        Self {
-            request_id: refusal.request_id.to_string(),
-            at: super::millis(refusal.at) / 1_000,
-            symbol: refusal.signal.as_ref().map(|signal| signal.symbol.to_string()),
-            action: refusal.signal.as_ref().map(|signal| signal.action.to_string()),
-            outcome: refusal.code.as_str(),
-            json,
-        }
-    }
-
-    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached(
-                "INSERT OR IGNORE INTO trade_signals (signal_id, request_id, timestamp, symbol,
-                     signal_type, source, raw_data, outcome, processed_at)
-                 VALUES (?1, ?1, ?2, ?3, ?4, 'webhook', ?5, ?6, ?2)",
-            )?
-            .execute(params![
-                self.request_id,
-                self.at,
-                self.symbol,
-                self.action,
-                self.json,
-                self.outcome
-            ])
-            .map(drop)
     }
 }

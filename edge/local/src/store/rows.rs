@@ -1,0 +1,308 @@
+//! Records, refusals and log entries as rows.
+
+use hoox_router::{LogEntry, Record, RefusedSignal, Signal};
+use rusqlite::{Connection, params};
+
+use super::positions::Fill;
+use super::writer::hold;
+
+/// A record, and the table rows that derive from it.
+#[derive(Debug)]
+pub(super) struct Row {
+    id: String,
+    request_id: String,
+    leg: u8,
+    state: &'static str,
+    open: bool,
+    frees_key: bool,
+    key: String,
+    reserved_until: i64,
+    received_at: i64,
+    updated_at: i64,
+    json: String,
+    signal_json: String,
+    fill: Option<Fill>,
+    exchange: String,
+    symbol: String,
+    action: String,
+    side: String,
+    quantity: String,
+    price: Option<String>,
+    fee: Option<String>,
+    fee_asset: Option<String>,
+    order_id: Option<String>,
+    status: &'static str,
+    leverage: Option<u32>,
+    client_order_id: String,
+    error_message: Option<String>,
+    test: bool,
+}
+
+impl Row {
+    pub(super) fn new(record: &Record, json: String) -> Self {
+        let execution = record.execution.as_ref();
+        let filled = execution.map(|it| it.filled_quantity).filter(|filled| !filled.is_zero());
+        let ordered = record.intent.base_quantity.unwrap_or(record.intent.order.quantity);
+        Self {
+            id: format!("{}-{}", record.request_id, record.leg),
+            request_id: record.request_id.to_string(),
+            leg: record.leg,
+            state: record.state.as_str(),
+            open: !record.state.is_final(),
+            frees_key: record.frees_key(),
+            key: record.key.as_str().to_owned(),
+            reserved_until: super::millis(record.reserved_until),
+            received_at: super::millis(record.received_at),
+            updated_at: super::millis(record.updated_at),
+            json,
+            signal_json: raw_data(&serde_json::to_string(&record.signal).unwrap_or_default()),
+            fill: record.state.is_final().then(|| Fill::of(record)).flatten(),
+            exchange: record.intent.venue.to_string(),
+            symbol: record.intent.symbol.to_string(),
+            action: record.signal.action.to_string(),
+            side: record.intent.order.side.as_str().to_ascii_uppercase(),
+            quantity: filled.unwrap_or(ordered).normalize().to_string(),
+            price: execution
+                .and_then(|it| it.average_price)
+                .map(|price| price.normalize().to_string()),
+            fee: execution.and_then(|it| it.fee).map(|fee| fee.normalize().to_string()),
+            fee_asset: execution.and_then(|it| it.fee_asset).map(|asset| asset.to_string()),
+            order_id: record.order_id.map(|id| id.to_string()),
+            status: status(record),
+            leverage: record.signal.leverage,
+            client_order_id: record.intent.client_order_id.to_string(),
+            error_message: record.refusal.as_ref().map(|refusal| refusal.message.clone()),
+            test: record.signal.test,
+        }
+    }
+
+    pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(
+                "INSERT INTO records (request_id, leg, state, open, received_at, json)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET state = excluded.state, open = excluded.open,
+                     json = excluded.json",
+            )?
+            .execute(params![
+                self.request_id,
+                self.leg,
+                self.state,
+                self.open,
+                self.received_at,
+                self.json
+            ])?;
+        if self.frees_key {
+            return connection
+                .prepare_cached("DELETE FROM reservations WHERE key = ?1 AND request_id = ?2")?
+                .execute([&self.key, &self.request_id])
+                .map(drop);
+        }
+        hold(connection, &self.key, &self.request_id, self.reserved_until, self.received_at)
+    }
+
+    pub(super) fn write_derived(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if let Some(fill) = &self.fill {
+            fill.apply(connection)?;
+        }
+        connection
+            .prepare_cached(
+                "INSERT INTO trades (id, request_id, exchange, symbol, action, side, quantity, price,
+                     fee, fee_asset, order_id, status, leverage, client_order_id, idempotency_key,
+                     error_message, test, created_at, updated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                     ?18, ?19)
+                 ON CONFLICT DO UPDATE SET quantity = excluded.quantity, price = excluded.price,
+                     fee = excluded.fee, fee_asset = excluded.fee_asset,
+                     order_id = excluded.order_id, status = excluded.status,
+                     error_message = excluded.error_message, updated_at = excluded.updated_at",
+            )?
+            .execute(params![
+                self.id,
+                self.request_id,
+                self.exchange,
+                self.symbol,
+                self.action,
+                self.side,
+                self.quantity,
+                self.price,
+                self.fee,
+                self.fee_asset,
+                self.order_id,
+                self.status,
+                self.leverage,
+                self.client_order_id,
+                self.key,
+                self.error_message,
+                self.test,
+                self.received_at,
+                self.updated_at,
+            ])?;
+        connection
+            .prepare_cached(
+                "INSERT INTO trade_signals (signal_id, request_id, timestamp, symbol, signal_type,
+                     source, raw_data, outcome, processed_at)
+                 VALUES (?1, ?1, ?2, ?3, ?4, 'webhook', ?7, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET outcome = excluded.outcome,
+                     processed_at = excluded.processed_at",
+            )?
+            .execute(params![
+                self.request_id,
+                self.received_at / 1_000,
+                self.symbol,
+                self.action,
+                self.status,
+                self.updated_at / 1_000,
+                self.signal_json
+            ])?;
+        Ok(())
+    }
+}
+
+/// The words of data.md §2 for where an order stands.
+fn status(record: &Record) -> &'static str {
+    use hoox_router::ExecutionStatus as Status;
+    use hoox_router::{Queued, State};
+    match (record.state, record.execution.as_ref().map(|it| it.status)) {
+        (State::Rejected, _) => match record.queued {
+            Queued::No => "Rejected",
+            Queued::Yes => "Enqueued",
+            Queued::GivenUp => "Failed",
+        },
+        (State::Acknowledged, Some(Status::Filled)) => "Filled",
+        (State::Acknowledged, Some(Status::Partial)) => "Partial",
+        (State::Acknowledged, Some(Status::Ended)) => "Failed",
+        (State::Acknowledged, _) => "Open",
+        _ => "TRADE_PENDING",
+    }
+}
+
+/// data.md §2: raw_data is at most 8192 bytes.
+const RAW_DATA_MAX: usize = 8_192;
+
+/// A text as `raw_data` takes it.
+pub(super) fn raw_data(json: &str) -> String {
+    if json.len() > RAW_DATA_MAX { String::from("{}") } else { json.to_owned() }
+}
+
+/// A refused signal, as a row of `trade_signals`; and of `trades`, if it waited in the queue.
+#[derive(Debug)]
+pub(super) struct RefusalRow {
+    request_id: String,
+    at: i64,
+    signal: Option<Signal>,
+    outcome: &'static str,
+    status: Option<&'static str>,
+    message: String,
+    json: String,
+}
+
+impl RefusalRow {
+    pub(super) fn new(refusal: &RefusedSignal, json: &str) -> Self {
+        use hoox_router::Queued;
+        let status = match refusal.queued {
+            Queued::No => None,
+            Queued::Yes => Some("Rejected"),
+            Queued::GivenUp => Some("Failed"),
+        };
+        Self {
+            request_id: refusal.request_id.to_string(),
+            at: super::millis(refusal.at),
+            signal: refusal.signal.clone(),
+            outcome: status.unwrap_or(refusal.code.as_str()),
+            status,
+            message: refusal.message.clone(),
+            json: raw_data(json),
+        }
+    }
+
+    pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let symbol = self.signal.as_ref().map(|signal| signal.symbol.to_string());
+        let action = self.signal.as_ref().map(|signal| signal.action.to_string());
+        connection
+            .prepare_cached(
+                "INSERT INTO trade_signals (signal_id, request_id, timestamp, symbol,
+                     signal_type, source, raw_data, outcome, processed_at)
+                 VALUES (?1, ?1, ?2, ?3, ?4, 'webhook', ?5, ?6, ?2)
+                 ON CONFLICT DO UPDATE SET outcome = excluded.outcome,
+                     processed_at = excluded.processed_at",
+            )?
+            .execute(params![
+                self.request_id,
+                self.at / 1_000,
+                symbol,
+                action,
+                self.json,
+                self.outcome
+            ])?;
+        match (self.status, &self.signal) {
+            (Some(status), Some(signal)) => self.write_trade(connection, status, signal),
+            _ => Ok(()),
+        }
+    }
+
+    /// A signal that never came to an intent: the row says what it wanted. Which side a close would
+    /// have taken, nobody knows.
+    fn write_trade(
+        &self,
+        connection: &Connection,
+        status: &str,
+        signal: &Signal,
+    ) -> rusqlite::Result<()> {
+        use hoox_router::Action;
+        let side = match signal.action {
+            Action::Long | Action::CloseShort => "BUY",
+            Action::Short | Action::CloseLong => "SELL",
+            Action::Close => "",
+        };
+        let quantity = signal.quantity.unwrap_or_default().normalize().to_string();
+        connection
+            .prepare_cached(
+                "INSERT INTO trades (id, request_id, exchange, symbol, action, side, quantity,
+                     status, leverage, client_order_id, idempotency_key, error_message, test,
+                     created_at, updated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '', '', ?10, ?11, ?12, ?12)
+                 ON CONFLICT DO UPDATE SET status = excluded.status,
+                     error_message = excluded.error_message, updated_at = excluded.updated_at",
+            )?
+            .execute(params![
+                format!("{}-0", self.request_id),
+                self.request_id,
+                signal.exchange.to_string(),
+                signal.symbol.to_string(),
+                signal.action.to_string(),
+                side,
+                quantity,
+                status,
+                signal.leverage,
+                self.message,
+                signal.test,
+                self.at
+            ])
+            .map(drop)
+    }
+}
+
+/// A row of `system_logs`.
+#[derive(Debug)]
+pub(super) struct LogRow(pub(super) LogEntry);
+
+impl LogRow {
+    pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let LogEntry { at, level, service, message, request_id, details } = &self.0;
+        connection
+            .prepare_cached(
+                "INSERT INTO system_logs (timestamp, level, service, message, details, request_id)
+                 VALUES (?1, ?2, ?3, ?4, nullif(?5, ''), ?6)",
+            )?
+            .execute(params![
+                super::millis(*at) / 1_000,
+                level.as_str(),
+                service,
+                message,
+                details,
+                request_id.map(|id| id.to_string())
+            ])
+            .map(drop)
+    }
+}

@@ -64,3 +64,23 @@ async fn ccxt_trades_on_binance_spot() {
 async fn ccxt_trades_on_binance_swaps() {
     trades("rest.mjs", Venue::Binance, "swap").await;
 }
+
+#[tokio::test]
+async fn ccxt_trades_on_bybit_spot() {
+    trades("rest.mjs", Venue::Bybit, "spot").await;
+}
+
+#[tokio::test]
+async fn ccxt_trades_on_bybit_swaps() {
+    trades("rest.mjs", Venue::Bybit, "swap").await;
+}
+
+#[tokio::test]
+async fn ccxt_trades_on_mexc_spot() {
+    trades("rest.mjs", Venue::Mexc, "spot").await;
+}
+
+#[tokio::test]
+async fn ccxt_trades_on_mexc_swaps() {
+    trades("rest.mjs", Venue::Mexc, "swap").await;
+}

@@ -335,6 +335,7 @@ impl Engine {
     fn fill(&mut self, id: u64, price: Decimal, quantity: Decimal, maker: bool) {
         let now = self.now_ms();
         let trade_id = self.take_trade_id();
+        let set_aside = self.set_aside();
         let Some(order) = self.orders.get_mut(id) else { return };
         order.executed += quantity;
         order.quote_executed += price * quantity;
@@ -344,8 +345,11 @@ impl Engine {
         let Some(i) = self.instruments.get(order.instrument) else { return };
         let released = match (i.market, order.side) {
             (Market::Spot, Side::Sell) => quantity,
-            (Market::Spot, Side::Buy) if order.price.is_zero() => price * quantity,
-            _ => order.price * quantity,
+            (Market::Spot, Side::Buy) => {
+                let limit = if order.price.is_zero() { price } else { order.price };
+                limit * quantity * set_aside
+            }
+            (Market::Linear, _) => order.price * quantity,
         };
         let released = if filled { order.reserved } else { released.min(order.reserved) };
         let (account, instrument, side) = (order.account, order.instrument, order.side);
@@ -357,8 +361,9 @@ impl Engine {
         let Some(account) = self.accounts.get_mut(account) else { return };
         let (commission, commission_asset, realized) = match market {
             Market::Spot => {
+                let terms = (rate, self.fees_in_quote);
                 let (fee, asset) =
-                    super::spot::settle(account, (base, quote), side, (price, quantity), rate);
+                    super::spot::settle(account, (base, quote), side, (price, quantity), terms);
                 account.spot_filled += u64::from(filled);
                 (fee, asset, Decimal::ZERO)
             }

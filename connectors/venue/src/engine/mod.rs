@@ -72,6 +72,9 @@ pub(crate) struct Engine {
     pub(crate) orders: OrderStore,
     pub(crate) algos: AlgoStore,
     pub(crate) fees: Fees,
+    /// Spot commissions come out of the quote asset on both sides, and a buyer sets them aside;
+    /// otherwise they come out of the asset received.
+    pub(crate) fees_in_quote: bool,
     pub(crate) funding_rate: Decimal,
     /// Dead-man switches: when the deadline passes, the open orders of the pair are cancelled.
     pub(crate) countdowns: BTreeMap<(usize, usize), u64>,
@@ -106,6 +109,7 @@ impl Engine {
             accounts,
             instruments,
             fees,
+            fees_in_quote: false,
             funding_rate: config.funding_rate,
             countdowns: BTreeMap::new(),
             now_ms: 0,

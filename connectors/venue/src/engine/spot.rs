@@ -55,7 +55,7 @@ impl Engine {
             && i.quantity(plan.steps) < quantity;
         let (asset, need) = match new.side {
             Side::Sell => (i.base, quantity),
-            Side::Buy => (i.quote, cost(new, quantity, &plan)),
+            Side::Buy => (i.quote, cost(new, quantity, &plan) * self.set_aside()),
         };
         if self.spendable(new.account, asset) < need {
             return Err(Reject::InsufficientBalance);
@@ -106,14 +106,22 @@ impl Engine {
             self.release(id, order.reserved);
             let Some(i) = self.instruments.get(order.instrument) else { return };
             let free = self.spendable(order.account, i.quote);
-            if free < plan.cost {
+            let need = plan.cost * self.set_aside();
+            if free < need {
                 self.end(id, Status::Expired);
                 return;
             }
-            self.reserve(id, plan.cost);
+            self.reserve(id, need);
         }
         self.execute(id, &plan);
         self.end(id, Status::Expired);
+    }
+
+    /// What a buyer sets aside for each unit of cost: more than that unit where the commission, the
+    /// taker's at most, comes on top.
+    pub(super) fn set_aside(&self) -> Decimal {
+        let on_top = if self.fees_in_quote { self.fees.spot_taker } else { Decimal::ZERO };
+        Decimal::ONE + on_top
     }
 
     /// What an account can pay with: the free balance, of which a unified account cannot spend
@@ -173,17 +181,22 @@ impl Engine {
     }
 }
 
-/// Exchanges the assets of one fill and returns the commission and its asset. The commission comes
-/// out of the asset received.
+/// Exchanges the assets of one fill and returns the commission and its asset.
 pub(super) fn settle(
     account: &mut Account,
     (base, quote): (&'static str, &'static str),
     side: Side,
     (price, quantity): (Decimal, Decimal),
-    rate: Decimal,
+    (rate, fees_in_quote): (Decimal, bool),
 ) -> (Decimal, &'static str) {
     let value = price * quantity;
     match side {
+        Side::Buy if fees_in_quote => {
+            let fee = (value * rate).trunc_with_scale(MONEY_DECIMALS);
+            account.credit(quote, -value - fee);
+            account.credit(base, quantity);
+            (fee, quote)
+        }
         Side::Buy => {
             let fee = (quantity * rate).trunc_with_scale(MONEY_DECIMALS);
             account.credit(quote, -value);

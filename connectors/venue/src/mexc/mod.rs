@@ -51,7 +51,9 @@ pub(crate) struct Mexc {
 impl Mexc {
     /// The front and the engine beneath it.
     pub(crate) fn new(config: &Config) -> (Engine, Self) {
-        let engine = Engine::listed(config, listing::instruments(), config.mexc.fees);
+        let mut engine = Engine::listed(config, listing::instruments(), config.mexc.fees);
+        // As trades of the real venue show: a buy of USDC pays its commission in USDT.
+        engine.fees_in_quote = true;
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         rng.set_stream(RNG_STREAM);
         let key = format!("mx0v{}", random_text(&mut rng, 14));

@@ -8,7 +8,7 @@ use super::super::{Answer, client_id};
 use super::account::position_id;
 use super::stops::Bracket;
 use super::{Call, MAX_BATCH, Num, contracts, order_id, write};
-use crate::engine::{Engine, Order, OrderKind, Side, Status, TimeInForce, Trade};
+use crate::engine::{Engine, Order, OrderKind, PositionSide, Side, Status, TimeInForce, Trade};
 
 pub(super) fn get(call: &mut Call<'_>) -> Answer {
     let order = call.order(call.tail).ok_or(errors::F_ORDER_GONE)?;
@@ -105,6 +105,7 @@ pub(in crate::mexc) struct Shown<'a> {
     stop_loss_price: Option<Num>,
     #[serde(skip_serializing_if = "Option::is_none")]
     take_profit_price: Option<Num>,
+    position_mode: u8,
     create_time: u64,
     update_time: u64,
 }
@@ -148,6 +149,7 @@ pub(super) fn show<'o>(engine: &Engine, o: &'o Order, bracket: Bracket) -> Optio
         error_code: 0,
         stop_loss_price: optional(bracket.stop_loss),
         take_profit_price: optional(bracket.take_profit),
+        position_mode: position_mode(o.position_side),
         create_time: o.created_ms,
         update_time: o.updated_ms,
     })
@@ -190,6 +192,7 @@ pub(in crate::mexc) struct Deal {
     taker: bool,
     category: u8,
     order_id: String,
+    position_mode: u8,
     timestamp: u64,
 }
 
@@ -208,8 +211,14 @@ pub(in crate::mexc) fn deal(engine: &Engine, t: &Trade) -> Option<Deal> {
         taker: !t.maker,
         category: 1,
         order_id: order_id(t.order_id),
+        position_mode: position_mode(t.position_side),
         timestamp: t.time_ms,
     })
+}
+
+/// 1 hedge, 2 one-way.
+fn position_mode(side: PositionSide) -> u8 {
+    if side == PositionSide::Both { 2 } else { 1 }
 }
 
 /// 1 open long, 2 close short, 3 open short, 4 close long.

@@ -263,8 +263,7 @@ pub(super) fn position(
     Some(json!({
         "positionIdx": position_idx(position_side), "riskId": 1, "symbol": i.symbol,
         "riskLimitValue": plain(i.max_notional_at(settings.leverage)), "side": side,
-        "size": plain(p.amount.abs()),
-        "entryPrice": plain(p.entry.round_dp(places + 4)), "avgPrice": plain(p.entry.round_dp(places + 4)),
+        "size": plain(p.amount.abs()), "avgPrice": plain(p.entry.round_dp(places + 4)),
         "positionValue": plain((p.amount * p.entry).abs().round_dp(8)),
         "tradeMode": u8::from(settings.isolated), "positionStatus": "Normal", "autoAddMargin": 0,
         "adlRankIndicator": 0, "leverage": settings.leverage.to_string(),

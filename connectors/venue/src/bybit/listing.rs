@@ -127,6 +127,7 @@ fn common(
         percent_up: Decimal::ONE + ratio,
         percent_down: Decimal::ONE - ratio,
         band_both_ways: false,
+        band_around_trigger: true,
         max_orders: MAX_ORDERS,
         max_algo_orders: MAX_CONDITIONAL,
         max_position: Decimal::ZERO,

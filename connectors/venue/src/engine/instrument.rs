@@ -35,6 +35,8 @@ pub(crate) struct Instrument {
     pub(crate) percent_down: Decimal,
     /// Whether the percent band bounds buys and sells in both directions.
     pub(crate) band_both_ways: bool,
+    /// Whether the band of an order that waits for a trigger price lies around that price.
+    pub(crate) band_around_trigger: bool,
     pub(crate) max_orders: usize,
     pub(crate) max_algo_orders: usize,
     /// Spot only: the most of the base asset an account may hold or be buying; zero for none.

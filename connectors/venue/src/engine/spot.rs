@@ -16,7 +16,9 @@ impl Engine {
         let as_market = !new.kind.has_price();
         let account = self.account(new.account)?;
         if new.kind.has_price() {
-            filters::price(i, "price", new.price, Some((new.side, last)))?;
+            let waits = new.kind.is_conditional() && i.band_around_trigger;
+            let reference = if waits { new.stop_price } else { last };
+            filters::price(i, "price", new.price, Some((new.side, reference)))?;
         }
         if new.kind.is_conditional() {
             filters::price(i, "stopPrice", new.stop_price, None)?;

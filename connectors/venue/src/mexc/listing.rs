@@ -111,6 +111,7 @@ fn common(
         percent_up: Decimal::ZERO,
         percent_down: Decimal::ZERO,
         band_both_ways: false,
+        band_around_trigger: false,
         max_orders: 200,
         max_algo_orders: 50,
         max_position: Decimal::ZERO,

@@ -162,7 +162,13 @@ impl Private {
     }
 
     fn moved(&self, cx: &mut Cx<'_>, owner: usize, key: (usize, PositionSide)) {
-        if let Some(row) = account::position(cx.engine, owner, key) {
+        if let Some(mut row) = account::position(cx.engine, owner, key) {
+            // Pushes have another name for it than queries.
+            if let Some(fields) = row.as_object_mut()
+                && let Some(entry) = fields.remove("avgPrice")
+            {
+                fields.insert("entryPrice".to_owned(), entry);
+            }
             self.push(cx, ("position", Market::Linear), row);
         }
     }

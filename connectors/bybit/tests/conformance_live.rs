@@ -1,0 +1,40 @@
+//! The live half of the conformance suite, against the simulated venue, over HTTP.
+
+#![cfg(test)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use hoox_bybit::Bybit;
+use hoox_connector::conformance::live::{Stage, run};
+use hoox_connector::{Client, Credentials, Decimal, Market, ReqwestTransport, Symbol, SystemClock};
+use hoox_venue::{Config, Server};
+
+async fn conforms(market: Market) {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let venue = Server::start(any_port, Config::default()).await.unwrap();
+    let endpoint = venue.bybit();
+    let credentials = Credentials::hmac(&endpoint.api_key, &endpoint.api_secret);
+    let dialect = match market {
+        Market::Spot => Bybit::spot(credentials),
+        _ => Bybit::linear(credentials),
+    };
+    let dialect = dialect.with_base_url(&endpoint.rest);
+    let client = Client::new(dialect, ReqwestTransport::new().unwrap(), SystemClock);
+    let instruments = client.instruments().await.unwrap();
+    let instrument = instruments.find(&Symbol::new("BTCUSDT").unwrap()).unwrap().clone();
+    let stage = Stage::new(instrument, Decimal::new(12, 3), "live");
+    let report = run(&client, &SystemClock, &stage).await;
+    println!("{report}");
+    assert!(report.is_conformant(), "{report}");
+    venue.shutdown().await;
+}
+
+#[tokio::test]
+async fn spot_conforms_live() {
+    conforms(Market::Spot).await;
+}
+
+#[tokio::test]
+async fn linear_conforms_live() {
+    conforms(Market::Linear).await;
+}

@@ -1,0 +1,53 @@
+//! The live half of the conformance suite, against the simulated venue, over HTTP.
+
+#![cfg(test)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use hoox_connector::conformance::Deviation;
+use hoox_connector::conformance::live::{LiveCase, Stage, run};
+use hoox_connector::{Client, Credentials, Decimal, Market, ReqwestTransport, Symbol, SystemClock};
+use hoox_mexc::Mexc;
+use hoox_venue::{Config, MexcConfig, MexcLimits, Server};
+
+async fn conforms(market: Market) {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    // One list of contracts for the dialect, one for the suite.
+    let limits = MexcLimits { futures_detail_5s: 2, ..MexcLimits::default() };
+    let mexc = MexcConfig { limits, ..MexcConfig::default() };
+    let venue = Server::start(any_port, Config { mexc, ..Config::default() }).await.unwrap();
+    let endpoint = venue.mexc();
+    let dialect = || {
+        let credentials = Credentials::hmac(&endpoint.api_key, &endpoint.api_secret);
+        let dialect = match market {
+            Market::Spot => Mexc::spot(credentials),
+            _ => Mexc::linear(credentials),
+        };
+        dialect.with_base_url(&endpoint.rest)
+    };
+    let client = |dialect| Client::new(dialect, ReqwestTransport::new().unwrap(), SystemClock);
+    let instruments = Arc::new(client(dialect()).instruments().await.unwrap());
+    // Futures answers count contracts, of a size that only the list tells.
+    let client = client(dialect().with_instruments(Arc::clone(&instruments)));
+    let instrument = instruments.find(&Symbol::new("BTCUSDT").unwrap()).unwrap().clone();
+    let mut stage = Stage::new(instrument, Decimal::new(12, 3), "live");
+    if market == Market::Spot {
+        let reason = "the venue publishes no number for a second order with an id";
+        stage = stage.deviating(Deviation { case: LiveCase::Duplicate.name(), reason });
+    }
+    let report = run(&client, &SystemClock, &stage).await;
+    println!("{report}");
+    assert!(report.is_conformant(), "{report}");
+    venue.shutdown().await;
+}
+
+#[tokio::test]
+async fn spot_conforms_live() {
+    conforms(Market::Spot).await;
+}
+
+#[tokio::test]
+async fn linear_conforms_live() {
+    conforms(Market::Linear).await;
+}

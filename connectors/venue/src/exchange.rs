@@ -461,6 +461,7 @@ impl<F: Front> Books<F> {
             sessions: u64::try_from(self.sessions.len()).unwrap_or(u64::MAX),
             messages: self.sessions.messages,
             slow_sessions: self.sessions.slow,
+            message_limited: self.sessions.limited,
             ..control::counters(&self.engine, codes, errors, self.requests, injected)
         }
     }

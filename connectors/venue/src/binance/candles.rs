@@ -43,19 +43,13 @@ pub(super) fn day(call: &mut Call<'_>) -> Answer {
 pub(super) fn klines(call: &mut Call<'_>) -> Answer {
     let n = call.instrument()?;
     let interval = call.params.require("interval")?;
-    let &(_, length) = INTERVALS
-        .iter()
-        .find(|(name, _)| *name == interval)
-        .filter(|(name, _)| call.market == Market::Spot || *name != "1s")
-        .ok_or(super::errors::BAD_INTERVAL)?;
+    let (_, length) = interval_ms(interval, call.market).ok_or(super::errors::BAD_INTERVAL)?;
     let most = if call.market == Market::Spot { 1_000 } else { 1_500 };
     let limit = u64::try_from(call.limit(500, most)?).unwrap_or(500);
-    let offset = if length == 7 * DAY_MS { FIRST_MONDAY_MS } else { 0 };
-    let start_of = |time: u64| time.saturating_sub(offset) / length * length + offset;
     let now = call.engine.now_ms();
-    let last = start_of(call.params.integer("endTime")?.unwrap_or(now).min(now));
+    let last = start_of(call.params.integer("endTime")?.unwrap_or(now).min(now), length);
     let first = match call.params.integer("startTime")? {
-        Some(start) => start_of(start.saturating_add(length - 1)),
+        Some(start) => start_of(start.saturating_add(length - 1), length),
         None => last.saturating_sub((limit - 1) * length),
     };
     let places = call.price_places(n);
@@ -83,6 +77,18 @@ pub(super) fn klines(call: &mut Call<'_>) -> Answer {
         open_time = close_time;
     }
     write(&rows)
+}
+
+/// Name and length of an interval that a market has.
+pub(super) fn interval_ms(name: &str, market: Market) -> Option<(&'static str, u64)> {
+    let known = INTERVALS.iter().find(|(known, _)| *known == name);
+    known.filter(|(name, _)| market == Market::Spot || *name != "1s").copied()
+}
+
+/// When the candle of this length that a time lies in has begun.
+pub(super) fn start_of(time_ms: u64, length: u64) -> u64 {
+    let offset = if length == 7 * DAY_MS { FIRST_MONDAY_MS } else { 0 };
+    time_ms.saturating_sub(offset) / length * length + offset
 }
 
 fn day_row(call: &Call<'_>, n: usize) -> Option<Value> {

@@ -51,6 +51,17 @@ pub(super) const UNKNOWN_ORDER_ON_CANCEL: ApiError = error(400, -2011, "Unknown 
 pub(super) const CANCEL_RESTRICTED: ApiError =
     error(400, -2011, "Order was not canceled due to cancel restrictions.");
 pub(super) const UNKNOWN_LISTEN_KEY: ApiError = error(400, -1125, "This listenKey does not exist.");
+pub(super) const INVALID_JSON: ApiError = error(400, -1135, "Invalid JSON Request");
+pub(super) const UNSUPPORTED_OPERATION: ApiError =
+    error(400, -1020, "This operation is not supported.");
+pub(super) const TOO_MANY_SUBSCRIPTIONS: ApiError = error(400, -1191, "Too many subscriptions.");
+// UNVERIFIED: what a logon with an HMAC key, user data without a logon, and a second subscription
+// are answered with.
+pub(super) const NOT_ED25519: ApiError = error(400, -4056, "HMAC_SHA256 API key is not supported.");
+pub(super) const NOT_LOGGED_ON: ApiError =
+    error(401, -1002, "You are not authorized to execute this request.");
+pub(super) const ALREADY_SUBSCRIBED: ApiError =
+    error(400, -2035, "User Data Stream subscription is already active.");
 pub(super) const USE_ALGO_ENDPOINT: ApiError = error(
     400,
     -4120,

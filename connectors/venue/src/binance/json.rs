@@ -4,6 +4,7 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::Answer;
 use super::errors::INTERNAL;
@@ -36,6 +37,14 @@ pub(super) fn write(value: &impl Serialize) -> Answer {
     let mut out = Vec::with_capacity(512);
     serde_json::to_writer(&mut out, value).map_err(|_| INTERNAL)?;
     Ok(out)
+}
+
+/// An object with the fields of another one added.
+pub(super) fn extended(mut object: Value, more: Value) -> Value {
+    if let (Some(fields), Value::Object(more)) = (object.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    object
 }
 
 /// A spot order in all its replies; what a reply does not have is `None`.

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use serde_json::{Value, json};
+
 use super::errors::ApiError;
 use crate::config::Limits;
 use crate::engine::Market;
@@ -17,6 +19,9 @@ const RAW_WINDOW_MS: u64 = 300_000;
 const LONGEST_BAN_MS: u64 = 3 * DAY_MS;
 /// Addresses remembered per market; the idle ones are dropped beyond it.
 const MAX_PEERS: usize = 10_000;
+
+/// Attempts to connect per window and IP, on all hosts together.
+const MAX_ATTEMPTS: u64 = 300;
 
 /// Counts in one fixed calendar window.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +52,8 @@ pub(super) struct Limiter {
     limits: Limits,
     peers: HashMap<(Market, IpAddr), Peer>,
     orders: HashMap<(Market, usize), Orders>,
+    /// Attempts to open a WebSocket.
+    attempts: HashMap<IpAddr, Window>,
 }
 
 /// Orders counted in the two windows of a market: 10 s, and 1 min (linear) or 1 day (spot).
@@ -58,7 +65,42 @@ pub(super) struct OrderCounts {
 
 impl Limiter {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, peers: HashMap::new(), orders: HashMap::new() }
+        Self { limits, peers: HashMap::new(), orders: HashMap::new(), attempts: HashMap::new() }
+    }
+
+    /// Counts an attempt to open a WebSocket; false for one too many in five minutes.
+    pub(super) fn may_connect(&mut self, ip: IpAddr, now_ms: u64) -> bool {
+        if self.attempts.len() >= MAX_PEERS {
+            self.attempts.clear();
+        }
+        let attempts = self.attempts.entry(ip).or_default();
+        attempts.roll(now_ms, RAW_WINDOW_MS);
+        attempts.count += 1;
+        attempts.count <= MAX_ATTEMPTS
+    }
+
+    /// Usage as WebSocket answers show it.
+    pub(super) fn shown(&self, market: Market, used: u64, counts: Option<&OrderCounts>) -> Value {
+        let l = &self.limits;
+        let row = |kind: &str, interval: &str, number: u32, limit: u64, count: u64| {
+            json!({
+                "rateLimitType": kind, "interval": interval, "intervalNum": number,
+                "limit": limit, "count": count,
+            })
+        };
+        let (weight, short, long, interval) = match market {
+            Market::Spot => (l.spot_weight_1m, l.spot_orders_10s, l.spot_orders_1d, "DAY"),
+            Market::Linear => {
+                (l.linear_weight_1m, l.linear_orders_10s, l.linear_orders_1m, "MINUTE")
+            }
+        };
+        let mut rows = Vec::with_capacity(3);
+        if let Some(counts) = counts {
+            rows.push(row("ORDERS", "SECOND", 10, short, counts.short));
+            rows.push(row("ORDERS", interval, 1, long, counts.long));
+        }
+        rows.push(row("REQUEST_WEIGHT", "MINUTE", 1, weight, used));
+        Value::Array(rows)
     }
 
     pub(super) fn limits(&self) -> &Limits {

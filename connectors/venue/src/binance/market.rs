@@ -57,26 +57,16 @@ pub(super) fn depth(call: &mut Call<'_>) -> Answer {
         return Err(ApiError::bad_value("limit"));
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let i = call.engine.instrument(n).map_err(call.reject())?;
-    let feed = call.engine.feeds.get(n).ok_or(super::errors::BAD_SYMBOL)?;
-    let side = |taker| -> Vec<[Fixed; 2]> {
-        feed.levels(taker)
-            .take(limit)
-            .map(|l| {
-                [
-                    Fixed(i.price(l.price), call.price_places(n)),
-                    Fixed(i.quantity(l.size), call.quantity_places(n)),
-                ]
-            })
-            .collect()
-    };
-    let mut book = json!({
-        "lastUpdateId": feed.update_id(),
-        "bids": side(Side::Sell),
-        "asks": side(Side::Buy),
+    let (price, quantity) = (call.price_places(n), call.quantity_places(n));
+    let book = call.engine.book(n).ok_or(super::errors::BAD_SYMBOL)?;
+    let show = |(p, q)| [Fixed(p, price), Fixed(q, quantity)];
+    let mut shown = json!({
+        "lastUpdateId": book.id,
+        "bids": book.bids().take(limit).map(show).collect::<Vec<_>>(),
+        "asks": book.asks().take(limit).map(show).collect::<Vec<_>>(),
     });
-    call.stamp(&mut book, &["E", "T"]);
-    write(&book)
+    call.stamp(&mut shown, &["E", "T"]);
+    write(&shown)
 }
 
 pub(super) fn premium_index(call: &mut Call<'_>) -> Answer {
@@ -131,7 +121,8 @@ pub(super) fn funding_rate(call: &mut Call<'_>) -> Answer {
 }
 
 /// One object for `symbol`, an array for `symbols` or for neither.
-pub(super) fn each(call: &Call<'_>, row: impl Fn(&Call<'_>, usize) -> Option<Value>) -> Answer {
+pub(super) fn each(call: &mut Call<'_>, row: impl Fn(&Call<'_>, usize) -> Option<Value>) -> Answer {
+    call.engine.evaluate_books();
     if let Some(n) = call.optional_instrument()? {
         return write(&row(call, n).ok_or(super::errors::BAD_SYMBOL)?);
     }
@@ -165,10 +156,12 @@ impl Call<'_> {
     }
 
     pub(super) fn best(&self, n: usize, taker: Side) -> Option<(Fixed, Fixed)> {
-        let i = self.engine.instruments.get(n)?;
-        let level = self.engine.feeds.get(n)?.levels(taker).next()?;
-        let price = Fixed(i.price(level.price), self.price_places(n));
-        Some((price, Fixed(i.quantity(level.size), self.quantity_places(n))))
+        let book = self.engine.shown_book(n)?;
+        let (price, size) = match taker {
+            Side::Buy => book.asks().next()?,
+            Side::Sell => book.bids().next()?,
+        };
+        Some((Fixed(price, self.price_places(n)), Fixed(size, self.quantity_places(n))))
     }
 
     pub(super) fn price_places(&self, n: usize) -> u32 {

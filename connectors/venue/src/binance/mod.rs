@@ -1,6 +1,7 @@
-//! The Binance front: spot (`/api/v3`) and USD-M futures (`/fapi`) over HTTP.
+//! The Binance front: spot (`/api/v3`) and USD-M futures (`/fapi`) over HTTP
+//! and WebSocket.
 //!
-//! Written from the protocol sheet for Binance (sections 2 to 9) and its response samples, and
+//! Written from the protocol sheet for Binance (sections 2 to 10) and its response samples, and
 //! from nothing that our own client side uses, so that an error there cannot cancel itself out
 //! here.
 
@@ -9,32 +10,35 @@ mod auth;
 mod candles;
 mod errors;
 mod info;
+mod injected;
 mod json;
 mod limits;
 mod linear;
 mod linear_account;
+mod listen_key;
 mod market;
 mod params;
 mod routes;
-mod sockets;
 mod spot;
-mod streams;
 mod wallet;
+mod ws;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use crate::config::{ApiKey, Config, KeySecret};
 use crate::engine::{Engine, Market, Reject, Side};
-use crate::fault::{Fault, FaultKind};
 use crate::http::{HttpRequest, HttpResponse, MAX_BODY, MAX_QUERY};
 use crate::keyring::random_text;
 use auth::{Keyring, Security};
 use errors::ApiError;
 use limits::{Limiter, OrderCounts};
+use listen_key::ListenKeys;
 use params::Params;
 use routes::Route;
-use streams::ListenKeys;
 
 const KEY_HEADER: &str = "X-MBX-APIKEY";
 
@@ -47,8 +51,29 @@ pub(crate) struct Binance {
     rng: ChaCha8Rng,
     default_key: String,
     default_secret: String,
+    /// Ids of the requests that have just cancelled spot orders, by order.
+    cancel_ids: BTreeMap<u64, String>,
+    enforce_rates: bool,
     /// How often each error was answered, by number.
-    pub(crate) errors: std::collections::BTreeMap<i32, u64>,
+    pub(crate) errors: BTreeMap<i32, u64>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+enum Caller<'a> {
+    /// Over HTTP, with the key in a header.
+    Header(Option<&'a str>),
+    /// On a WebSocket, with the key among the parameters or that of the session.
+    Socket { logged_on: Option<&'a str> },
+}
+
+/// What has become of a request.
+struct Done {
+    answer: Answer,
+    /// Weight used in this minute.
+    used: u64,
+    /// Orders counted, if this was one.
+    counts: Option<OrderCounts>,
 }
 
 /// One request on its way through an endpoint.
@@ -58,6 +83,7 @@ struct Call<'c> {
     limiter: &'c mut Limiter,
     listen_keys: &'c mut ListenKeys,
     rng: &'c mut ChaCha8Rng,
+    cancel_ids: &'c mut BTreeMap<u64, String>,
     account: usize,
     market: Market,
     /// The venue's clock, which a clock-skew fault may have moved.
@@ -89,7 +115,9 @@ impl Binance {
             rng,
             default_key,
             default_secret,
-            errors: std::collections::BTreeMap::new(),
+            cancel_ids: BTreeMap::new(),
+            enforce_rates: config.sockets.enforce_rates,
+            errors: BTreeMap::new(),
         }
     }
 
@@ -121,11 +149,27 @@ impl Binance {
         // The body of a GET is no part of the request.
         let body = if request.method == "GET" { &[][..] } else { request.body };
         let params = Params::parse(request.query, body);
+        let caller = Caller::Header(request.header(KEY_HEADER));
+        let done = self.process(engine, (route, market), request.peer, params, caller, server_ms);
+        self.reply(done.answer, market, done.used, done.counts)
+    }
+
+    /// Takes a request, however it came, through limits, access and its endpoint.
+    fn process(
+        &mut self,
+        engine: &mut Engine,
+        (route, market): (&Route, Market),
+        peer: IpAddr,
+        params: Result<Params<'_>, ApiError>,
+        caller: Caller<'_>,
+        server_ms: u64,
+    ) -> Done {
+        self.cancel_ids.clear();
         let weight = params.as_ref().map_or(1, |p| (route.weight)(p));
-        let (used, admitted) = self.limiter.admit(market, request.peer, server_ms, weight);
+        let (used, admitted) = self.limiter.admit(market, peer, server_ms, weight);
         let mut counts = None;
         let answer = admitted.and(params).and_then(|params| {
-            self.answer(engine, route, market, request, &params, server_ms, &mut counts)
+            self.answer(engine, (route, market), caller, &params, server_ms, &mut counts)
         });
         let filled = engine.accounts.iter_mut().map(|a| std::mem::take(&mut a.spot_filled));
         for (account, filled) in filled.enumerate() {
@@ -133,82 +177,34 @@ impl Binance {
                 self.limiter.filled(account, filled);
             }
         }
-        self.reply(answer, market, used, counts)
+        Done { answer, used, counts }
     }
 
-    /// The reply of an injected venue error.
-    pub(crate) fn injected(&mut self, fault: &Fault, server_ms: u64) -> HttpResponse {
-        let wait_ms = fault.ms_or(1_000);
-        let wait_s = wait_ms.div_ceil(1_000);
-        let error = |status, code, msg: &'static str| ApiError {
-            status,
-            code,
-            msg: msg.into(),
-            retry_after_s: None,
-        };
-        let error = match fault.kind {
-            FaultKind::Http503Unknown => {
-                error(503, -1000, "Unknown error, please check your request or try again later.")
-            }
-            FaultKind::Http503Throttled => error(
-                503,
-                -1008,
-                "Request throttled by system-level protection. Reduce-only/close-position orders \
-                 are exempt. Please try again.",
-            ),
-            FaultKind::Http504Timeout => error(
-                504,
-                -1007,
-                "Timeout waiting for response from backend server. Send status unknown; execution \
-                 status unknown.",
-            ),
-            FaultKind::Http500Unexpected => error(
-                500,
-                -1006,
-                "An unexpected response was received from the message bus. Execution status \
-                 unknown.",
-            ),
-            FaultKind::Http429 => {
-                ApiError::too_much_weight(self.limiter.limits().linear_weight_1m, wait_s)
-            }
-            FaultKind::Http418 => ApiError::banned(server_ms + wait_ms, wait_s),
-            FaultKind::Http503Unavailable => {
-                return HttpResponse {
-                    status: 503,
-                    headers: vec![("Content-Type", "text/plain".to_owned())],
-                    body: b"Service Unavailable.".to_vec(),
-                };
-            }
-            FaultKind::Http408 => {
-                return HttpResponse { status: 408, headers: Vec::new(), body: Vec::new() };
-            }
-            FaultKind::Http403 => return HttpResponse::html(403, "Forbidden"),
-            _ => return HttpResponse::html(502, "Bad Gateway"),
-        };
-        let mut reply = HttpResponse::json(error.status, error.body());
-        if let Some(seconds) = error.retry_after_s {
-            reply = reply.with("Retry-After", seconds);
-        }
-        reply
-    }
-
-    #[allow(clippy::too_many_arguments)]
     fn answer(
         &mut self,
         engine: &mut Engine,
-        route: &Route,
-        market: Market,
-        request: &HttpRequest<'_>,
+        (route, market): (&Route, Market),
+        caller: Caller<'_>,
         params: &Params<'_>,
         server_ms: u64,
         counts: &mut Option<OrderCounts>,
     ) -> Answer {
         let mut account = 0;
         if route.security != Security::Public {
-            let key = self.keys.find(request.header(KEY_HEADER), route.security)?;
+            let (sent, logged_on) = match caller {
+                Caller::Header(key) => (key, None),
+                Caller::Socket { logged_on } => (params.api_key(), logged_on),
+            };
+            let key = self.keys.find(sent.or(logged_on), route.security)?;
             account = key.account;
-            if route.security != Security::Key {
-                key.verify(params, server_ms)?;
+            // A session that has logged on need not sign, but may.
+            let trusted = sent.is_none() && params.signature().is_none();
+            match route.security {
+                Security::Public | Security::Key => {}
+                Security::Signed | Security::Trade if trusted && logged_on.is_some() => {
+                    key.verify_time(params, server_ms)?;
+                }
+                Security::Signed | Security::Trade => key.verify(params, server_ms)?,
             }
         }
         params.only(route.params)?;
@@ -221,6 +217,7 @@ impl Binance {
             limiter: &mut self.limiter,
             listen_keys: &mut self.listen_keys,
             rng: &mut self.rng,
+            cancel_ids: &mut self.cancel_ids,
             account,
             market,
             server_ms,
@@ -241,7 +238,7 @@ impl Binance {
         let mut reply = match answer {
             Ok(body) => HttpResponse::json(200, body),
             Err(error) => {
-                *self.errors.entry(error.code).or_default() += 1;
+                self.count(&error);
                 let reply = HttpResponse::json(error.status, error.body());
                 match error.retry_after_s {
                     Some(seconds) => reply.with("Retry-After", seconds),
@@ -258,6 +255,12 @@ impl Binance {
             reply = reply.with("X-MBX-ORDER-COUNT-10S", counts.short).with(long, counts.long);
         }
         reply
+    }
+}
+
+impl Binance {
+    fn count(&mut self, error: &ApiError) {
+        *self.errors.entry(error.code).or_default() += 1;
     }
 }
 

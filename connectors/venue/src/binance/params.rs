@@ -29,7 +29,9 @@ pub(super) struct Params<'a> {
     /// Percent-decoded `signature`, which is not among the items.
     signature: Option<Cow<'a, str>>,
     /// The signed bytes, in order.
-    payload: [&'a str; 4],
+    payload: [Cow<'a, str>; 4],
+    /// The key that came among the parameters, on WebSocket requests.
+    api_key: Option<String>,
     sent: usize,
 }
 
@@ -45,7 +47,8 @@ impl<'a> Params<'a> {
         let mut params = Self {
             items: Vec::with_capacity(16),
             signature: None,
-            payload: [q0, q1, b0, b1],
+            payload: [q0, q1, b0, b1].map(Cow::Borrowed),
+            api_key: None,
             sent: 0,
         };
         if query_signature.is_some() && body_signature.is_some() {
@@ -66,8 +69,60 @@ impl<'a> Params<'a> {
     }
 
     /// The bytes the signature covers, in up to four pieces.
-    pub(super) fn payload(&self) -> [&'a str; 4] {
-        self.payload
+    pub(super) fn payload(&self) -> [&str; 4] {
+        self.payload.each_ref().map(AsRef::as_ref)
+    }
+
+    /// The key that came among the parameters.
+    pub(super) fn api_key(&self) -> Option<&str> {
+        self.api_key.as_deref()
+    }
+
+    /// Reads the parameters of a WebSocket request: names, sorted, with the JSON text of their
+    /// values. The signature covers `name=value` in that order, unencoded, numbers as they were
+    /// written; the key is covered too.
+    ///
+    /// # Errors
+    /// -1101 for too many parameters, -1100 for values that are neither texts nor plain.
+    pub(super) fn from_json<'j>(
+        pairs: impl Iterator<Item = (&'j str, &'j str)>,
+    ) -> Result<Self, ApiError> {
+        let mut params = Self {
+            items: Vec::with_capacity(16),
+            signature: None,
+            payload: Default::default(),
+            api_key: None,
+            sent: 0,
+        };
+        let mut payload = String::with_capacity(256);
+        for (name, json) in pairs {
+            params.sent += 1;
+            if params.sent > MAX_PARAMETERS {
+                return Err(TOO_MANY_PARAMETERS);
+            }
+            let value = if json.starts_with('"') {
+                serde_json::from_str(json).map_err(|_| ApiError::illegal(name, "UTF-8"))?
+            } else {
+                json.to_owned()
+            };
+            if name == "signature" {
+                params.signature = Some(Cow::Owned(value));
+                continue;
+            }
+            if !payload.is_empty() {
+                payload.push('&');
+            }
+            payload.push_str(name);
+            payload.push('=');
+            payload.push_str(&value);
+            match name {
+                "apiKey" => params.api_key = Some(value),
+                "returnRateLimits" => {}
+                _ => params.items.push((Cow::Owned(name.to_owned()), Cow::Owned(value))),
+            }
+        }
+        params.payload[0] = Cow::Owned(payload);
+        Ok(params)
     }
 
     /// Refuses parameters the endpoint does not know.
@@ -233,6 +288,17 @@ mod tests {
         assert_eq!(Params::parse("", b"a=1&a=2").err(), Some(DUPLICATE_PARAMETER));
         let both = Params::parse("signature=1", b"signature=2");
         assert_eq!(both.err(), Some(DUPLICATE_PARAMETER));
+    }
+
+    #[test]
+    fn a_websocket_signature_covers_the_sorted_values_as_written() {
+        let pairs =
+            [("apiKey", "\"k\""), ("price", "1.50"), ("signature", "\"ff\""), ("symbol", "\"１\"")];
+        let p = Params::from_json(pairs.into_iter()).expect("readable");
+        assert_eq!(p.payload().concat(), "apiKey=k&price=1.50&symbol=１");
+        assert_eq!((p.api_key(), p.signature()), (Some("k"), Some("ff")));
+        assert_eq!(p.get("price"), Ok(Some("1.50")));
+        assert!(!p.has("apiKey"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::auth::Security::{self, Key, Public, Signed, Trade};
 use super::params::Params;
 use super::{
-    Answer, Call, algo, candles, info, linear, linear_account, market, spot, streams, wallet,
+    Answer, Call, algo, candles, info, linear, linear_account, listen_key, market, spot, wallet,
 };
 use crate::engine::Market;
 
@@ -238,9 +238,9 @@ static LINEAR: &[Route] = &[
     route("POST", "/fapi/v1/marginType", Trade, W1, &["symbol", "marginType"], linear_account::set_margin_type),
     route("POST", "/fapi/v1/positionSide/dual", Trade, W1, &["dualSidePosition"], linear_account::set_position_mode),
     route("GET", "/fapi/v1/positionSide/dual", Signed, W30, NONE, linear_account::position_mode),
-    route("POST", "/fapi/v1/listenKey", Key, W1, NONE, streams::create),
-    route("PUT", "/fapi/v1/listenKey", Key, W1, &["listenKey"], streams::extend),
-    route("DELETE", "/fapi/v1/listenKey", Key, W1, &["listenKey"], streams::delete),
+    route("POST", "/fapi/v1/listenKey", Key, W1, NONE, listen_key::create),
+    route("PUT", "/fapi/v1/listenKey", Key, W1, &["listenKey"], listen_key::extend),
+    route("DELETE", "/fapi/v1/listenKey", Key, W1, &["listenKey"], listen_key::delete),
     route("GET", "/fapi/v1/exchangeInfo", Public, W1, NONE, info::linear),
     route("GET", "/fapi/v1/ping", Public, W1, NONE, market::ping),
     route("GET", "/fapi/v1/time", Public, W1, NONE, market::time),

@@ -11,7 +11,7 @@ use super::{Answer, Call, random_text};
 use crate::engine::{NewOrder, Order, OrderKind, PositionSide, Side, Status, TimeInForce, Trade};
 
 /// Default self-trade prevention of the listing.
-const STP: &str = "EXPIRE_MAKER";
+pub(super) const STP: &str = "EXPIRE_MAKER";
 const STP_MODES: [&str; 5] = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"];
 
 /// How much a placement answers.
@@ -83,6 +83,7 @@ pub(super) fn cancel(call: &mut Call<'_>) -> Answer {
         return Err(CANCEL_RESTRICTED);
     }
     let request_id = call.client_id("newClientOrderId")?;
+    call.cancel_ids.insert(id, request_id.clone());
     call.engine.cancel(call.account, id).map_err(|_| UNKNOWN_ORDER_ON_CANCEL)?;
     let order = call.engine.orders.get(id).ok_or(INTERNAL)?;
     write(&canceled(call, order, &request_id))
@@ -95,6 +96,7 @@ pub(super) fn cancel_all(call: &mut Call<'_>) -> Answer {
         return Err(UNKNOWN_ORDER_ON_CANCEL);
     }
     let request_id = random_text(call.rng, 22);
+    call.cancel_ids.extend(ids.iter().map(|id| (*id, request_id.clone())));
     let orders: Vec<_> = ids
         .iter()
         .filter_map(|id| call.engine.orders.get(*id))

@@ -103,6 +103,19 @@ impl Engine {
         Some((book.bids().next()?, book.asks().next()?))
     }
 
+    /// The book of an instrument as it was last evaluated; right after [`Engine::refresh_watched`]
+    /// that is now, for the watched ones.
+    pub(crate) fn shown_book(&self, instrument: usize) -> Option<&Book> {
+        self.books.get(instrument)
+    }
+
+    /// Evaluates the books of all instruments.
+    pub(crate) fn evaluate_books(&mut self) {
+        for instrument in 0..self.instruments.len() {
+            self.evaluate_book(instrument);
+        }
+    }
+
     /// Brings the books of all watched instruments up to date and prints a trade on their tapes
     /// for every price step that has passed.
     pub(crate) fn refresh_watched(&mut self) {

@@ -187,11 +187,6 @@ impl Feed {
         }
     }
 
-    /// A number that grows with every price step, for `lastUpdateId`.
-    pub(crate) fn update_id(&self) -> u64 {
-        self.step
-    }
-
     /// Size in quantity steps, and taker, of what others trade in this step.
     pub(crate) fn print(&self) -> (i64, Side) {
         let drawn = hash(self.key, self.step, 55);

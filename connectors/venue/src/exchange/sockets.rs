@@ -88,7 +88,9 @@ impl Exchange {
             let mut out = Outbox::at_time(now_ms);
             let mut cx =
                 Cx { engine: &mut books.engine, out: &mut out, server_ms, peer: request.peer };
-            let opened = books.front.open(&mut cx, path, request)?;
+            let opened = books.front.open(&mut cx, path, request).inspect_err(|refusal| {
+                books.sessions.limited += u64::from(refusal.status == 429);
+            })?;
             books.sessions.insert(now_ms, id, (path, request.peer), opened, out);
         });
         self.last_session += 1;

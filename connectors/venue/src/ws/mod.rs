@@ -120,7 +120,7 @@ pub(crate) trait Front {
     fn tick(&mut self, cx: &mut Cx<'_>, session: &mut Self::Session) -> Option<u64>;
 
     /// Adds the instruments whose books and tapes the session wants.
-    fn watched(&self, session: &Self::Session, into: &mut BTreeSet<usize>);
+    fn watched(&self, engine: &Engine, session: &Self::Session, into: &mut BTreeSet<usize>);
 
     /// The announcement that the venue is about to close the connection, where it has one.
     fn farewell(&mut self, cx: &mut Cx<'_>, session: &mut Self::Session);

@@ -43,6 +43,8 @@ pub(crate) struct Outbox {
     pub(super) rewatch: bool,
     ended: bool,
     pub(super) overflowed: bool,
+    /// The client has sent more than it may.
+    pub(super) limited: bool,
 }
 
 impl Outbox {
@@ -87,6 +89,12 @@ impl Outbox {
     pub(crate) fn close(&mut self, code: u16, reason: &'static str) {
         self.put(Frame::Close(code, reason));
         self.ended = true;
+    }
+
+    /// Closes the connection of a client that has sent more than it may.
+    pub(crate) fn too_many(&mut self, code: u16, reason: &'static str) {
+        self.limited = true;
+        self.close(code, reason);
     }
 
     /// Notes that the instruments the session watches may have changed.

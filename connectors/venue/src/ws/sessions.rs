@@ -59,6 +59,8 @@ pub(crate) struct Sessions<S> {
     rewatch: bool,
     /// Clients cut off because they did not read.
     pub(crate) slow: u64,
+    /// Clients disconnected or refused because they sent or opened too many.
+    pub(crate) limited: u64,
     /// Messages received, pings and pongs apart.
     pub(crate) messages: u64,
     pub(crate) faults_injected: u64,
@@ -66,7 +68,14 @@ pub(crate) struct Sessions<S> {
 
 impl<S> Default for Sessions<S> {
     fn default() -> Self {
-        Self { open: BTreeMap::new(), rewatch: false, slow: 0, messages: 0, faults_injected: 0 }
+        Self {
+            open: BTreeMap::new(),
+            rewatch: false,
+            slow: 0,
+            limited: 0,
+            messages: 0,
+            faults_injected: 0,
+        }
     }
 }
 
@@ -247,13 +256,19 @@ impl<S: std::fmt::Debug> Sessions<S> {
             for event in &events {
                 entry.event(bench, event);
             }
+        }
+        self.release(bench);
+        self.listen(bench);
+    }
+
+    /// Passes events on to the outboxes, and counts what became of them.
+    fn release<F: Front<Session = S>>(&mut self, bench: &mut Bench<'_, F>) {
+        for entry in self.open.values_mut() {
             self.faults_injected += entry.release(bench);
-            if std::mem::take(&mut entry.out.overflowed) {
-                self.slow += 1;
-            }
+            self.slow += u64::from(std::mem::take(&mut entry.out.overflowed));
+            self.limited += u64::from(std::mem::take(&mut entry.out.limited));
             self.rewatch |= std::mem::take(&mut entry.out.rewatch);
         }
-        self.listen(bench);
     }
 
     /// Does what is due by time alone. Returns when to look again.
@@ -266,11 +281,15 @@ impl<S: std::fmt::Debug> Sessions<S> {
                 entry.handle(bench, message, Verdict::Handle(Answers::Sent));
             }
             entry.keep_alive(now_ms);
+        }
+        // What has happened comes first: what the clock asks for sums it up.
+        self.settle(bench);
+        for entry in self.open.values_mut() {
             if entry.timer_ms.is_some_and(|at| at <= now_ms) && !entry.out.ended() {
                 entry.timer_ms = entry.with(bench, |front, cx, state| front.tick(cx, state));
             }
         }
-        self.settle(bench);
+        self.release(bench);
         self.next()
     }
 
@@ -281,7 +300,7 @@ impl<S: std::fmt::Debug> Sessions<S> {
         }
         let mut watched = BTreeSet::new();
         for entry in self.open.values().filter(|e| !e.out.ended()) {
-            bench.front.watched(&entry.state, &mut watched);
+            bench.front.watched(bench.engine, &entry.state, &mut watched);
         }
         bench.engine.hub.listen(!self.open.is_empty(), watched);
     }

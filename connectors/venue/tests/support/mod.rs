@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use hmac::{Hmac, KeyInit, Mac};
 use hoox_venue::{
-    Config, Exchange, Handled, HttpRequest, HttpResponse, Limits, Market, PriceModel,
+    Config, Exchange, Frame, Handled, HttpRequest, HttpResponse, Limits, Market, Message,
+    PriceModel, SessionId,
 };
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -127,6 +128,70 @@ impl Desk {
 
     pub fn pin(&mut self, market: Market, symbol: &str, price: &str) {
         assert!(self.exchange.set_price(self.now, market, symbol, Some(d(price))));
+    }
+
+    /// Opens a WebSocket on a path and query below the venue's prefix.
+    pub fn open(&mut self, target: &str) -> SessionId {
+        self.try_open(target).expect("an open session")
+    }
+
+    pub fn try_open(&mut self, target: &str) -> Result<SessionId, Handled> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = format!("/binance{path}");
+        let request =
+            HttpRequest { method: "GET", path: &path, query, headers: &[], body: b"", peer: PEER };
+        self.exchange.connect(self.now, &request)
+    }
+
+    /// Sends a message on a WebSocket.
+    pub fn say(&mut self, session: SessionId, message: &Value) {
+        let message = Message::Text(message.to_string());
+        self.exchange.message(self.now, session, message);
+    }
+
+    /// What has come on a WebSocket so far.
+    pub fn frames(&mut self, session: SessionId) -> Vec<Frame> {
+        self.exchange.take_frames(self.now, session)
+    }
+
+    /// The JSON that has come on a WebSocket so far.
+    pub fn heard(&mut self, session: SessionId) -> Vec<Value> {
+        let parse = |frame| match frame {
+            Frame::Text(text) => Some(serde_json::from_str(&text).expect("JSON")),
+            _ => None,
+        };
+        self.frames(session).into_iter().filter_map(parse).collect()
+    }
+
+    /// Sends a request to the WebSocket API and returns its answer, which must be the first to
+    /// come.
+    pub fn ask(&mut self, session: SessionId, request: &Value) -> Value {
+        self.say(session, request);
+        let heard = self.heard(session);
+        heard.into_iter().find(|v| v.get("status").is_some()).expect("an answer")
+    }
+
+    /// Parameters of a WebSocket API request with key, time and signature.
+    pub fn ws_signed(&self, mut params: Value) -> Value {
+        params["apiKey"] = self.key.as_str().into();
+        params["timestamp"] = self.now.into();
+        let fields = params.as_object().expect("an object");
+        let mut pairs: Vec<String> = fields
+            .iter()
+            .map(|(k, v)| format!("{k}={}", v.as_str().map_or(v.to_string(), str::to_owned)))
+            .collect();
+        pairs.sort();
+        params["signature"] = self.sign(&pairs.join("&")).into();
+        params
+    }
+
+    /// Lets time pass in steps of 100 ms, with what is due on the way.
+    pub fn pass(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.now < end {
+            self.now = (self.now / 100 * 100 + 100).min(end);
+            self.exchange.poll(self.now);
+        }
     }
 
     /// Lets the book refill: one price step later.

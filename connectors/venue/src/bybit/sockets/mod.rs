@@ -128,7 +128,7 @@ impl Front for Bybit {
         }
     }
 
-    fn watched(&self, session: &Session, into: &mut BTreeSet<usize>) {
+    fn watched(&self, _: &Engine, session: &Session, into: &mut BTreeSet<usize>) {
         if let Kind::Public(public) = &session.kind {
             into.extend(public.instruments());
         }

@@ -95,7 +95,7 @@ impl Front for Mexc {
         }
     }
 
-    fn watched(&self, session: &Session, into: &mut BTreeSet<usize>) {
+    fn watched(&self, _: &Engine, session: &Session, into: &mut BTreeSet<usize>) {
         match session {
             Session::Spot(spot) => into.extend(spot.instruments()),
             Session::Futures(futures) => into.extend(futures.instruments()),

@@ -1,4 +1,4 @@
-//! Listen keys of the linear user data stream. The stream itself is not simulated yet.
+//! Listen keys of the linear user data stream.
 //!
 //! Source: protocol sheet for Binance, section 10: valid for 60 minutes, -1125 once gone.
 
@@ -17,6 +17,18 @@ pub(super) struct ListenKeys {
 }
 
 impl ListenKeys {
+    /// The account a valid key belongs to.
+    pub(super) fn owner(&self, key: &str, now_ms: u64) -> Option<usize> {
+        let found = self.keys.iter().find(|(_, (k, ends))| k == key && *ends > now_ms);
+        found.map(|(account, _)| *account)
+    }
+
+    /// When a valid key ends.
+    pub(super) fn ends(&self, key: &str, now_ms: u64) -> Option<u64> {
+        let account = self.owner(key, now_ms)?;
+        self.keys.get(&account).map(|(_, ends)| *ends)
+    }
+
     fn alive(&mut self, account: usize, now_ms: u64) -> Option<&mut (String, u64)> {
         self.keys.get_mut(&account).filter(|(_, ends)| *ends > now_ms)
     }

@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
 
     let (result, asked) = decode(entry, known.then_some(op), input.0);
     match &result {
-        Ok(FrameReply::Answer { request_id, result }) => {
+        Ok(FrameReply::Answer { request_id, result, .. }) => {
             assert_eq!(asked, Some(*request_id), "the answer to a request nobody made");
             assert!(known, "an answer of an unknown kind");
             replies::check(op, result);
@@ -60,7 +60,7 @@ fuzz_target!(|data: &[u8]| {
 /// What the frame says, as text to be compared.
 fn shown(result: &Result<FrameReply, VenueError>) -> String {
     match result {
-        Ok(FrameReply::Answer { request_id, result }) => {
+        Ok(FrameReply::Answer { request_id, result, .. }) => {
             format!("{request_id}: {}", replies::shown(result))
         }
         other => format!("{other:?}"),

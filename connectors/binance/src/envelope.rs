@@ -13,6 +13,7 @@ pub(crate) struct Envelope {
     pub(crate) result: Range<usize>,
     pub(crate) error: Range<usize>,
     pub(crate) event: Range<usize>,
+    pub(crate) rate_limits: Range<usize>,
 }
 
 impl Envelope {
@@ -35,6 +36,7 @@ impl Envelope {
                 b"result" => Some(&mut it.result),
                 b"error" => Some(&mut it.error),
                 b"event" => Some(&mut it.event),
+                b"rateLimits" => Some(&mut it.rate_limits),
                 _ => None,
             };
             if let Some(slot) = slot

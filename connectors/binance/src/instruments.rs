@@ -32,17 +32,20 @@ struct ExchangeInfo<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RateLimit<'a> {
+pub(crate) struct RateLimit<'a> {
     #[serde(borrow)]
     rate_limit_type: Cow<'a, str>,
     #[serde(borrow)]
     interval: Cow<'a, str>,
     interval_num: u32,
     limit: u64,
+    /// How much of it is used; told in answers over WebSocket only.
+    #[serde(default)]
+    count: Option<u64>,
 }
 
 impl RateLimit<'_> {
-    fn usage(&self) -> Option<RateUsage> {
+    pub(crate) fn usage(&self) -> Option<RateUsage> {
         let orders = match self.rate_limit_type.as_ref() {
             "ORDERS" => true,
             "REQUEST_WEIGHT" => false,
@@ -56,7 +59,8 @@ impl RateLimit<'_> {
             _ => return None,
         };
         let window = Duration::from_secs(seconds) * self.interval_num;
-        Some(RateUsage { orders, window, limit: u32::try_from(self.limit).ok(), used: None })
+        let used = self.count.and_then(|count| u32::try_from(count).ok());
+        Some(RateUsage { orders, window, limit: u32::try_from(self.limit).ok(), used })
     }
 }
 

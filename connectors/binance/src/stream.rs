@@ -6,7 +6,10 @@
 //! any other key subscribes with a signature, which is its authentication. Futures open the user
 //! stream by a listen key in the address.
 
+use core::time::Duration;
+
 use hoox_connector::json::write_escaped;
+use hoox_connector::stream::StreamLimits;
 use hoox_connector::{
     BookRule, Channel, EncodeError, Event, Frame, KeepAlive, Market, RequestBuf, Socket,
     StreamError, StreamProvider, Timestamp, Topic, write_encoded,
@@ -51,6 +54,15 @@ impl StreamProvider for Binance {
         match self.market {
             Market::Spot => BookRule::FirstNumber,
             _ => BookRule::PreviousNumber,
+        }
+    }
+
+    fn stream_limits(&self) -> StreamLimits {
+        StreamLimits {
+            topics_per_connection: TOPICS_MAX,
+            topics_per_request: 200,
+            // Of the 5 messages a second that a connection takes, pongs leave 4.
+            request_gap: Duration::from_millis(250),
         }
     }
 

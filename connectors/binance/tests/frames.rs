@@ -225,9 +225,26 @@ fn answer(binance: &Binance, op: OperationKind, frame: &Value) -> Result<FrameRe
 
 fn result(binance: &Binance, op: OperationKind, frame: &Value) -> Result<Reply, VenueError> {
     match answer(binance, op, frame) {
-        Ok(FrameReply::Answer { request_id: 7, result }) => result,
+        Ok(FrameReply::Answer { request_id: 7, result, .. }) => result,
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn an_answer_tells_what_is_used_of_the_limits() {
+    let mut sample = fixture("responses/ws_api_spot_order_place_result.json")["payload"].take();
+    sample["id"] = json!(7);
+    let answer = answer(&spot(), OperationKind::Place, &sample);
+    let Ok(FrameReply::Answer { usage, .. }) = answer else { panic!("{answer:?}") };
+    let told = usage.iter().map(|it| (it.orders, it.window.as_secs(), it.limit, it.used));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            (true, 10, Some(50), Some(12)),
+            (true, 86_400, Some(160_000), Some(4_043)),
+            (false, 60, Some(6_000), Some(321)),
+        ]
+    );
 }
 
 #[test]

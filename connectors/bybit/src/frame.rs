@@ -112,10 +112,6 @@ impl OrderEntry for Bybit {
         }
         let Some(request_id) = envelope.req_id else { return envelope.unasked() };
         let Some(op) = asked(request_id) else { return Ok(FrameReply::Other) };
-        // The answer to most frames is read already.
-        if let Some(accepted) = envelope.accepted(op) {
-            return Ok(FrameReply::Answer { request_id, result: Ok(Reply::Accepted(accepted)) });
-        }
         let LimitHeader { limit, remaining, reset, .. } = envelope.header;
         let find = |name: &str| match name {
             "x-bapi-limit" => limit,
@@ -123,8 +119,13 @@ impl OrderEntry for Bybit {
             "x-bapi-limit-reset-timestamp" => reset,
             _ => None,
         };
-        let result = decode::decode(self, &op.into(), STATUS, Headers::new(&find), frame);
-        Ok(FrameReply::Answer { request_id, result })
+        let usage = limits::usage(Headers::new(&find));
+        // The answer to most frames is read already.
+        let result = match envelope.accepted(op) {
+            Some(accepted) => Ok(Reply::Accepted(accepted)),
+            None => decode::decode(self, &op.into(), STATUS, Headers::new(&find), frame),
+        };
+        Ok(FrameReply::Answer { request_id, result, usage })
     }
 }
 

@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use hoox_connector::json::write_escaped;
+use hoox_connector::stream::StreamLimits;
 use hoox_connector::{
     BookRule, Channel, EncodeError, Event, Frame, KeepAlive, Market, RequestBuf, Socket,
     StreamError, StreamProvider, Timestamp, Topic,
@@ -45,6 +46,15 @@ impl StreamProvider for Bybit {
 
     fn book_rule(&self) -> BookRule {
         BookRule::NextNumber
+    }
+
+    fn stream_limits(&self) -> StreamLimits {
+        StreamLimits {
+            // No list of as many topics is longer than `ARGS_MAX`, however long the symbols.
+            topics_per_connection: 400,
+            topics_per_request: if self.market == Market::Spot { SPOT_TOPICS_MAX } else { 100 },
+            request_gap: Duration::from_millis(20),
+        }
     }
 
     fn keep_alive(&self, _: Socket) -> KeepAlive {

@@ -134,7 +134,8 @@ fn an_answer_is_a_reply() {
         assert_eq!(id, 42);
         Some(Kind::Place)
     });
-    if let Ok(FrameReply::Answer { request_id, result: Ok(Reply::Accepted(accepted)) }) = answer {
+    if let Ok(FrameReply::Answer { request_id, result: Ok(Reply::Accepted(accepted)), .. }) = answer
+    {
         asked_for = Some(request_id);
         assert_eq!(accepted.order_id.unwrap().as_str(), "a4c1718e-fe53-4659-a118-1f6ecce04ad9");
         assert_eq!(accepted.client_order_id, None);
@@ -146,7 +147,8 @@ fn an_answer_is_a_reply() {
     let (_, plain) = sample("ws_trade_order_response");
     let plain = String::from_utf8(plain).unwrap().replace("\"order-req-001\"", "\"43\"");
     let answer = decoded_text(&plain, Some(Kind::Cancel));
-    let Ok(FrameReply::Answer { request_id: 43, result: Ok(Reply::Accepted(accepted)) }) = answer
+    let Ok(FrameReply::Answer { request_id: 43, result: Ok(Reply::Accepted(accepted)), .. }) =
+        answer
     else {
         panic!("{answer:?}")
     };
@@ -168,7 +170,7 @@ fn failed(code: i64, op: &str) -> VenueError {
         "header": {"X-Bapi-Limit-Reset-Timestamp": "1711001596000", "Timenow": "1711001595209"},
     });
     match decoded_text(&frame.to_string(), Some(Kind::Place)) {
-        Ok(FrameReply::Answer { request_id: 42, result: Err(error) }) => error,
+        Ok(FrameReply::Answer { request_id: 42, result: Err(error), .. }) => error,
         other => panic!("{other:?}"),
     }
 }

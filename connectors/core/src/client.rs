@@ -332,7 +332,7 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
     }
 
     /// The rows of all pages of a list: part of a list is never taken for the whole.
-    async fn pages<R>(
+    pub(crate) async fn pages<R>(
         &self,
         op: &Operation<'_>,
         page_of: impl Fn(Reply) -> Option<Page<R>>,

@@ -1,10 +1,11 @@
 //! Orders over a WebSocket, still without the socket.
 
+use arrayvec::ArrayVec;
 use hoox_signer::RequestBuf;
 
 use crate::{
-    EncodeError, ExchangeProvider, KeepAlive, Operation, OperationKind, Reply, Timestamp,
-    VenueError,
+    EncodeError, ExchangeProvider, KeepAlive, Operation, OperationKind, RateUsage, Reply,
+    Timestamp, VenueError,
 };
 
 /// The order-entry half of a dialect, for venues that take orders over WebSocket.
@@ -68,6 +69,8 @@ pub enum FrameReply {
         request_id: u64,
         /// The answer.
         result: Result<Reply, VenueError>,
+        /// What it says of the venue's limits.
+        usage: ArrayVec<RateUsage, 4>,
     },
     /// The answer to a log-on.
     LoggedOn(Result<(), VenueError>),

@@ -45,6 +45,8 @@ mod provider;
 mod query;
 mod reply;
 pub mod session;
+#[cfg(all(feature = "websocket", not(target_arch = "wasm32")))]
+pub mod socket;
 pub mod stream;
 mod text;
 mod transport;

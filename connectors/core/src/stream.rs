@@ -150,6 +150,17 @@ pub struct KeepAlive {
     pub life_max: Option<Duration>,
 }
 
+/// How much a socket may be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// The most topics of one connection.
+    pub topics_per_connection: usize,
+    /// The most topics of one request.
+    pub topics_per_request: usize,
+    /// The time between two requests.
+    pub request_gap: Duration,
+}
+
 /// Which socket a topic belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Socket {
@@ -198,6 +209,9 @@ pub trait StreamProvider {
 
     /// How the books of [`Channel::Depth`] are kept whole.
     fn book_rule(&self) -> BookRule;
+
+    /// How much a socket may be asked for.
+    fn stream_limits(&self) -> StreamLimits;
 
     /// How sockets are kept open.
     fn keep_alive(&self, socket: Socket) -> KeepAlive;

@@ -9,6 +9,7 @@
 use core::time::Duration;
 
 use hoox_connector::json::write_escaped;
+use hoox_connector::stream::StreamLimits;
 use hoox_connector::{
     BookRule, Channel, EncodeError, Event, Frame, KeepAlive, Market, Socket, StreamError,
     StreamProvider, Timestamp, Topic, write_encoded,
@@ -65,6 +66,17 @@ impl StreamProvider for Mexc {
 
     fn book_rule(&self) -> BookRule {
         BookRule::FirstNumber
+    }
+
+    fn stream_limits(&self) -> StreamLimits {
+        let (topics_per_connection, topics_per_request) = match self.market {
+            Market::Spot => (TOPICS_MAX, TOPICS_MAX),
+            // No number is published: as many as spot's connection takes requests in two seconds.
+            _ => (200, 1),
+        };
+        // Of the 100 messages a second that a connection takes, pings leave enough.
+        let request_gap = Duration::from_millis(20);
+        StreamLimits { topics_per_connection, topics_per_request, request_gap }
     }
 
     fn keep_alive(&self, _: Socket) -> KeepAlive {

@@ -37,7 +37,6 @@ pub struct AccountMerge {
     fills: Recent<(Symbol, OrderId, OrderId), ()>,
     positions: Recent<PositionKey, Position>,
     balances: Recent<Asset, Balance>,
-    last_fill_at: Option<Timestamp>,
     /// What the stream told since the read began.
     told: Option<HashSet<Key>>,
 }
@@ -95,7 +94,6 @@ impl Default for AccountMerge {
             fills: Recent::new(REMEMBERED_MAX),
             positions: Recent::new(REMEMBERED_MAX),
             balances: Recent::new(REMEMBERED_MAX),
-            last_fill_at: None,
             told: None,
         }
     }
@@ -188,11 +186,6 @@ impl AccountMerge {
         orders.chain(self.positions.iter().map(|(key, _)| key.0)).collect()
     }
 
-    /// When the last fill was made, by the venue's clock.
-    pub const fn last_fill_at(&self) -> Option<Timestamp> {
-        self.last_fill_at
-    }
-
     fn was_told(&self, key: &Key) -> bool {
         self.told.as_ref().is_some_and(|told| told.contains(key))
     }
@@ -230,7 +223,6 @@ impl AccountMerge {
         let key = (fill.symbol, fill.trade_id, fill.order_id);
         let news = self.fills.get(&key).is_none();
         self.fills.insert(key, ());
-        self.last_fill_at = self.last_fill_at.max(Some(fill.at));
         news
     }
 }
@@ -318,7 +310,6 @@ mod tests {
         assert!(!merge.admit(&fill(7, 1, 100), false));
         assert!(!merge.admit_read(&fill(7, 2, 100)));
         assert!(merge.admit_read(&fill(6, 1, 90)));
-        assert_eq!(merge.last_fill_at(), Some(Timestamp::from_millis(100)));
     }
 
     #[test]

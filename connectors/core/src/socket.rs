@@ -1,0 +1,30 @@
+//! WebSocket sessions on tokio (feature `websocket`, native targets).
+//!
+//! [`MarketFeed`] carries market data and keeps order books, [`AccountFeed`] the account's events, and
+//! [`EntryClient`] sends orders. Each is a handle; the work is done by a driver that is handed out
+//! with it and has to be spawned.
+
+mod account;
+mod book_keeper;
+mod dial;
+mod driven;
+mod entry;
+mod entry_driver;
+mod feed;
+mod in_flight;
+mod links;
+mod market;
+mod resync;
+mod tls;
+
+pub use account::{AccountConfig, AccountDriver, AccountEvent, AccountFeed};
+pub use entry::{EntryClient, EntryConfig, EntryState};
+pub use entry_driver::EntryDriver;
+pub use feed::{Delivery, Subscriber};
+pub use market::{MarketConfig, MarketDriver, MarketEvent, MarketFeed};
+
+/// A random number, from what the standard library seeds its hash maps with.
+fn random() -> u64 {
+    use core::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,384 @@
+//! Orders over a WebSocket.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::SinkExt;
+use tokio::sync::{Notify, watch};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::entry_driver::EntryDriver;
+use super::in_flight::{Answer, InFlight};
+use super::links::Writer;
+use crate::client::Named;
+use crate::session::{ConnectionId, Refusal, SessionConfig};
+use crate::{
+    Amendment, Client, ClientOrderId, Clock, EncodeError, Error, ExchangeProvider, NotSent,
+    Operation, OrderClass, OrderEntry, OrderRef, Outcome, Patience, PreparedOrder, Refused,
+    RejectReason, Rejection, RequestBuf, Symbol, Throttle, ThrottleKind, Timestamp, Transport,
+    UnknownCause, VenueError,
+};
+
+/// Settings of an [`EntryClient`].
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct EntryConfig {
+    /// How long to wait for an answer until the order's outcome is
+    /// [`Unknown`](crate::Outcome::Unknown). Default 5 seconds.
+    pub answer_max: Duration,
+    /// The most requests that wait for their answers. Default 1024.
+    pub in_flight_max: usize,
+    /// Whether an order goes over REST while the socket cannot take it. Never one of which a byte may
+    /// have left. Default: yes.
+    pub rest_fallback: bool,
+    /// Changes the settings of the session.
+    pub session: fn(&mut SessionConfig),
+}
+
+impl Default for EntryConfig {
+    fn default() -> Self {
+        Self {
+            answer_max: Duration::from_secs(5),
+            in_flight_max: 1_024,
+            rest_fallback: true,
+            session: |_| {},
+        }
+    }
+}
+
+/// Whether the socket takes orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryState {
+    /// Not yet, or not now.
+    Connecting,
+    /// It does.
+    Ready,
+    /// It never will: the venue does not let us in.
+    Stopped(Arc<Refusal>),
+}
+
+/// Sends orders over a WebSocket that is held open, and over REST while there is none.
+///
+/// What [`Client::place`] promises holds here too: an error means that there is certainly no order. An
+/// order whose answer does not come, or whose connection is lost, is
+/// [`Unknown`](crate::Outcome::Unknown); it is never sent a second time by another way.
+pub struct EntryClient<P, T, C> {
+    inner: Arc<Inner<P, T, C>>,
+    /// Ends the driver when the last handle goes.
+    _handles: Arc<Handles>,
+}
+
+impl<P, T, C> Clone for EntryClient<P, T, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), _handles: self._handles.clone() }
+    }
+}
+
+impl<P, T, C> fmt::Debug for EntryClient<P, T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.inner.shared.state.borrow();
+        f.debug_struct("EntryClient").field("state", &*state).finish_non_exhaustive()
+    }
+}
+
+pub(super) struct Inner<P, T, C> {
+    pub(super) client: Arc<Client<P, T, C>>,
+    pub(super) config: EntryConfig,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What the callers and the driver have in common.
+pub(super) struct Shared {
+    line: tokio::sync::Mutex<Line>,
+    /// The half that writes of a connection that has become ready, until the first caller takes it.
+    fresh: Mutex<Option<(ConnectionId, Writer)>>,
+    pub(super) in_flight: InFlight,
+    next_id: AtomicU64,
+    pub(super) state: watch::Sender<EntryState>,
+    /// The connection that takes orders.
+    ready: Mutex<Option<ConnectionId>>,
+    /// A connection to which nothing could be written.
+    broken: Mutex<Option<ConnectionId>>,
+    pub(super) news: Notify,
+    pub(super) ended: core::sync::atomic::AtomicBool,
+}
+
+#[derive(Default)]
+struct Line {
+    writer: Option<(ConnectionId, Writer)>,
+    buf: RequestBuf,
+}
+
+struct Handles(Arc<Shared>);
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Release);
+        self.0.news.notify_one();
+    }
+}
+
+/// How far an order came.
+#[allow(clippy::large_enum_variant)] // boxing would allocate on the order path
+enum Sent {
+    /// No byte of it left.
+    No(NotSent),
+    /// It left, or may have.
+    Yes(Result<crate::Reply, Error>, Timestamp),
+}
+
+impl<P, T, C> EntryClient<P, T, C>
+where
+    P: ExchangeProvider + OrderEntry,
+    T: Transport,
+    C: Clock,
+{
+    /// Orders of the client's account, and the driver that holds the socket open: spawn
+    /// [`EntryDriver::run`]. At a venue without order entry over WebSocket everything goes over REST.
+    pub fn new(client: Arc<Client<P, T, C>>, config: EntryConfig) -> (Self, EntryDriver<P, T, C>) {
+        // Ids are told apart from those of a process before this one.
+        let first_id = client.venue_now().as_millis().saturating_mul(1_000);
+        let shared = Arc::new(Shared {
+            line: tokio::sync::Mutex::default(),
+            fresh: Mutex::default(),
+            in_flight: InFlight::new(config.in_flight_max),
+            next_id: AtomicU64::new(first_id),
+            state: watch::Sender::new(EntryState::Connecting),
+            ready: Mutex::default(),
+            broken: Mutex::default(),
+            news: Notify::new(),
+            ended: false.into(),
+        });
+        let handles = Arc::new(Handles(shared.clone()));
+        let inner = Arc::new(Inner { client, config, shared });
+        (Self { inner: inner.clone(), _handles: handles }, EntryDriver::new(inner))
+    }
+
+    /// The client beneath, for everything that is not an order.
+    pub fn client(&self) -> &Arc<Client<P, T, C>> {
+        &self.inner.client
+    }
+
+    /// Whether the socket takes orders now.
+    pub fn state(&self) -> EntryState {
+        self.inner.shared.state.borrow().clone()
+    }
+
+    /// Waits until the socket takes orders, or never will.
+    pub async fn settled(&self) -> EntryState {
+        let mut state = self.inner.shared.state.subscribe();
+        match state.wait_for(|it| *it != EntryState::Connecting).await {
+            Ok(state) => state.clone(),
+            Err(_) => EntryState::Connecting,
+        }
+    }
+
+    /// Places an order.
+    ///
+    /// # Errors
+    /// [`Refused`] if there is certainly no order. An order that may exist is an [`Outcome`], also
+    /// when nobody knows what became of it.
+    pub async fn place(&self, order: &PreparedOrder) -> Result<Outcome, Refused> {
+        self.place_with(order, self.inner.client.patience()).await
+    }
+
+    /// As [`place`](Self::place), waiting for the venue's limits or not as `patience` says.
+    ///
+    /// # Errors
+    /// [`Refused`]; [`NotSent::Throttled`] if there was no room.
+    pub async fn place_with(
+        &self,
+        order: &PreparedOrder,
+        patience: Patience,
+    ) -> Result<Outcome, Refused> {
+        let named = Named::of(order)?;
+        self.change(&Operation::Place(order), named, patience).await
+    }
+
+    /// Cancels an order by our id.
+    ///
+    /// # Errors
+    /// [`Refused`]: certainly nothing was cancelled. With [`RejectReason::UnknownOrder`] there was
+    /// nothing open to cancel.
+    pub async fn cancel(
+        &self,
+        symbol: Symbol,
+        id: ClientOrderId,
+        class: OrderClass,
+    ) -> Result<Outcome, Refused> {
+        let op = Operation::Cancel { symbol, order: OrderRef::Client(id), class };
+        let named = Named { symbol, client_order_id: id, class };
+        self.change(&op, named, self.inner.client.patience()).await
+    }
+
+    /// Changes an order, which is named by our id `id` whatever the amendment names it by.
+    ///
+    /// # Errors
+    /// [`Refused`]: certainly nothing was changed.
+    pub async fn amend(
+        &self,
+        amendment: &Amendment,
+        id: ClientOrderId,
+    ) -> Result<Outcome, Refused> {
+        let named =
+            Named { symbol: amendment.symbol, client_order_id: id, class: OrderClass::Plain };
+        self.change(&Operation::Amend(amendment), named, self.inner.client.patience()).await
+    }
+
+    async fn change(
+        &self,
+        op: &Operation<'_>,
+        named: Named,
+        patience: Patience,
+    ) -> Result<Outcome, Refused> {
+        let client = &self.inner.client;
+        let mut sent = self.exchange(op, patience).await;
+        // The venue refused the request for its timestamp, so it was not executed.
+        if let Sent::Yes(Err(Error::Rejected(Rejection { reason: RejectReason::Clock, .. })), _) =
+            &sent
+            && client.sync_clock().await.is_ok()
+        {
+            sent = self.exchange(op, patience).await;
+        }
+        match sent {
+            Sent::Yes(result, signed_at) => client.settle(result, op, named, signed_at),
+            Sent::No(
+                NotSent::Connection(_) | NotSent::Encode(EncodeError::NotSupported { .. }),
+            ) if self.inner.config.rest_fallback => client.change(op, named, patience).await,
+            Sent::No(cause) => Err(Refused::NotSent(cause)),
+        }
+    }
+
+    /// Sends once, and waits for the answer; also tells the timestamp the request was signed with.
+    async fn exchange(&self, op: &Operation<'_>, patience: Patience) -> Sent {
+        let Inner { client, config, shared } = &*self.inner;
+        if shared.ready().is_none() {
+            return Sent::No(shared.not_ready());
+        }
+        let permit = match client.permit(op, patience).await {
+            Ok(permit) => permit,
+            Err(throttle) => return Sent::No(NotSent::Throttled(throttle)),
+        };
+        let deadline = tokio::time::Instant::now() + config.answer_max;
+        let mut line = shared.line.lock().await;
+        let Some(connection) = shared.refresh(&mut line) else {
+            permit.unused();
+            return Sent::No(shared.not_ready());
+        };
+        let Line { writer: Some((_, writer)), buf } = &mut *line else {
+            permit.unused();
+            return Sent::No(shared.not_ready());
+        };
+        let (at, id) = (client.venue_now(), shared.next_id());
+        let provider = client.provider();
+        if let Err(error) = provider.encode_frame(op, at, id, provider.logs_on(), buf) {
+            permit.unused();
+            return Sent::No(NotSent::Encode(error));
+        }
+        let Some((_entry, answer)) = shared.in_flight.enter(id, connection, op.kind()) else {
+            permit.unused();
+            return Sent::No(NotSent::Throttled(Throttle::new(ThrottleKind::OrderRate)));
+        };
+        let frame = Message::text(buf.request().body());
+        // From here on a byte may have left.
+        let written = tokio::time::timeout_at(deadline, writer.send(frame)).await;
+        drop(line);
+        let unknown =
+            |cause: String| Sent::Yes(Err(Error::Unknown(UnknownCause::Transport(cause))), at);
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                shared.is_broken(connection);
+                return unknown(super::dial::describe(error));
+            }
+            Err(_) => {
+                shared.is_broken(connection);
+                return unknown("the socket takes nothing".into());
+            }
+        }
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(Ok(Answer::Told { result, usage })) => {
+                client.answered(permit, &usage);
+                if let Err(VenueError::Throttled(throttle)) = &result {
+                    client.throttled(throttle);
+                }
+                Sent::Yes(result.map_err(Error::from), at)
+            }
+            Ok(Ok(Answer::Lost(cause))) => unknown(cause),
+            Ok(Err(_)) => unknown("the driver has ended".into()),
+            Err(_) => unknown("no answer in time".into()),
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// From now on orders go to this connection.
+    pub(super) fn becomes_ready(&self, id: ConnectionId, writer: Writer) {
+        *lock(&self.fresh) = Some((id, writer));
+        *lock(&self.ready) = Some(id);
+        self.state.send_replace(EntryState::Ready);
+    }
+
+    /// From now on orders go nowhere.
+    pub(super) fn becomes(&self, state: EntryState) {
+        *lock(&self.ready) = None;
+        lock(&self.fresh).take();
+        self.state.send_replace(state);
+    }
+
+    /// A connection that nothing could be written to, told once.
+    pub(super) fn take_broken(&self) -> Option<ConnectionId> {
+        lock(&self.broken).take()
+    }
+
+    /// Writes a keep-alive to the connection, if it is the one that takes orders.
+    pub(super) async fn keep_alive(&self, id: ConnectionId, frame: &'static str, max: Duration) {
+        let write = async {
+            let mut line = self.line.lock().await;
+            if self.refresh(&mut line) == Some(id)
+                && let Some((_, writer)) = &mut line.writer
+            {
+                return writer.send(Message::text(frame)).await.is_ok();
+            }
+            true
+        };
+        if !matches!(tokio::time::timeout(max, write).await, Ok(true)) {
+            self.is_broken(id);
+        }
+    }
+
+    fn ready(&self) -> Option<ConnectionId> {
+        *lock(&self.ready)
+    }
+
+    /// Makes the line that of the connection that takes orders now.
+    fn refresh(&self, line: &mut Line) -> Option<ConnectionId> {
+        let ready = self.ready();
+        if line.writer.as_ref().map(|(id, _)| *id) != ready {
+            line.writer = lock(&self.fresh).take();
+        }
+        ready.filter(|ready| line.writer.as_ref().is_some_and(|(id, _)| id == ready))
+    }
+
+    fn is_broken(&self, id: ConnectionId) {
+        *lock(&self.broken) = Some(id);
+        self.news.notify_one();
+    }
+
+    fn not_ready(&self) -> NotSent {
+        NotSent::Connection(match &*self.state.borrow() {
+            EntryState::Stopped(refusal) => refusal.to_string(),
+            _ => "the socket for orders is not connected".into(),
+        })
+    }
+}
+
+fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use hoox_connector::OperationKind as Kind;
+use hoox_connector::OrderStatus;
+use hoox_connector::socket::{AccountConfig, AccountEvent, AccountFeed, Delivery, Subscriber};
+
+use crate::peer::{Host, PATIENCE, Peer};
+use crate::words::{Rest, Words, client, hurry, symbol};
+
+struct Scene {
+    host: Host,
+    rest: Rest,
+    events: Subscriber<AccountEvent>,
+    _feed: AccountFeed,
+}
+
+impl Scene {
+    async fn new(adjust: impl FnOnce(&mut Words)) -> Self {
+        let host = Host::new().await;
+        let (mut words, rest) = (Words::at(host.url()), Rest::default());
+        adjust(&mut words);
+        let mut config = AccountConfig::default();
+        config.session = hurry;
+        config.symbols = vec![symbol()];
+        let (feed, driver) = AccountFeed::new(client(words, &rest), config);
+        tokio::spawn(driver.run());
+        Self { host, rest, events: feed.events(), _feed: feed }
+    }
+
+    async fn serve(&self) -> Peer {
+        let mut peer = self.host.accept().await;
+        assert_eq!(peer.hear().await, "auth");
+        peer.say("auth ok").await;
+        assert_eq!(peer.hear().await, "sub Account");
+        peer.say("sub ok").await;
+        peer
+    }
+
+    async fn next(&mut self) -> AccountEvent {
+        let next = tokio::time::timeout(PATIENCE, self.events.next()).await;
+        match next.expect("no event").expect("the feed has ended") {
+            Delivery::Event(event) => event,
+            lagged => panic!("{lagged:?}"),
+        }
+    }
+
+    /// The next event in a few words.
+    async fn told(&mut self) -> String {
+        match self.next().await {
+            AccountEvent::Order(it) => format!("order {} {:?}", it.order_id, it.status),
+            AccountEvent::Fill(it) => format!("fill {} of {}", it.trade_id, it.order_id),
+            AccountEvent::Position(it) => format!("position {}", it.size),
+            AccountEvent::Balance(it) => format!("balance {}", it.total),
+            other => format!("{other:?}"),
+        }
+    }
+
+    async fn told_in_order<const N: usize>(&mut self, expected: [&str; N]) {
+        for expected in expected {
+            assert_eq!(self.told().await, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_account_has_is_told_first_and_then_what_happens_to_it() {
+    let mut scene = Scene::new(|_| {}).await;
+    scene.rest.set(Kind::OpenOrders, "order 1 new 0 10");
+    scene.rest.set(Kind::Positions, "position 3");
+    scene.rest.set(Kind::Balances, "balance 100");
+    let mut peer = scene.serve().await;
+    let first = ["Connected", "order 1 New", "position 3", "balance 100", "Resynced"];
+    scene.told_in_order(first).await;
+    for event in ["order 1 filled 1 20", "fill 7 1 20", "position 4", "balance 99"] {
+        peer.say(event).await;
+    }
+    scene.told_in_order(["order 1 Filled", "fill 7 of 1", "position 4", "balance 99"]).await;
+}
+
+#[tokio::test]
+async fn what_was_missed_is_read_and_nothing_is_told_twice() {
+    let mut scene = Scene::new(|_| {}).await;
+    let mut peer = scene.serve().await;
+    scene.told_in_order(["Connected", "Resynced"]).await;
+    for event in ["order 1 new 0 10", "order 2 new 0 11", "fill 5 2 12", "position 1"] {
+        peer.say(event).await;
+    }
+    let told = ["order 1 New", "order 2 New", "fill 5 of 2", "position 1"];
+    scene.told_in_order(told).await;
+    // While nobody listens: order 1 is cancelled, order 2 fills again, the position is closed.
+    scene.rest.set(Kind::OpenOrders, "order 2 new 1 20");
+    scene.rest.set(Kind::Fills, "fill 6 2 20\nfill 5 2 12");
+    scene.rest.set(Kind::OrderByClientId, "order 1 canceled 0 15");
+    peer.cut();
+    scene.told_in_order(["Disconnected"]).await;
+    let mut peer = scene.serve().await;
+    let missed =
+        ["Connected", "fill 6 of 2", "order 2 New", "position 0", "order 1 Canceled", "Resynced"];
+    scene.told_in_order(missed).await;
+    peer.say("fill 6 2 20").await;
+    peer.say("fill 8 2 30").await;
+    scene.told_in_order(["fill 8 of 2"]).await;
+}
+
+#[tokio::test]
+async fn a_read_that_fails_is_repeated() {
+    let mut scene = Scene::new(|_| {}).await;
+    scene.rest.set(Kind::OpenOrders, "order 1 new 0 10");
+    let _peer = scene.serve().await;
+    scene.told_in_order(["Connected", "order 1 New", "Resynced"]).await;
+}
+
+#[tokio::test]
+async fn an_announced_end_hands_over_and_reads_the_account_again() {
+    let mut scene = Scene::new(|_| {}).await;
+    let mut old = scene.serve().await;
+    scene.told_in_order(["Connected", "Resynced"]).await;
+    old.say("bye").await;
+    let mut new = scene.serve().await;
+    scene.told_in_order(["Resynced"]).await;
+    for peer in [&mut old, &mut new] {
+        peer.say("order 1 new 0 10").await;
+        peer.say("fill 7 1 11").await;
+    }
+    new.say("balance 50").await;
+    scene.told_in_order(["order 1 New", "fill 7 of 1", "balance 50"]).await;
+    old.expect_end().await;
+}
+
+#[tokio::test]
+async fn wrong_credentials_stop_the_feed_with_the_venues_words() {
+    let mut scene = Scene::new(|_| {}).await;
+    for _ in 0..2 {
+        let mut peer = scene.host.accept().await;
+        assert_eq!(peer.hear().await, "auth");
+        peer.say("no 10003 invalid").await;
+    }
+    let AccountEvent::Stopped(refusal) = scene.next().await else { panic!() };
+    assert_eq!((refusal.code, &*refusal.message), (10_003, "invalid"));
+    assert_eq!(scene.rest.asked("server_time") > 0, true, "the clock may have been to blame");
+    let more = tokio::time::timeout(Duration::from_millis(300), scene.host.accept()).await;
+    assert!(more.is_err(), "another attempt");
+    assert_eq!(scene.events.next().await, None);
+}
+
+#[tokio::test]
+async fn a_listen_key_is_in_the_address_and_a_bad_one_is_replaced() {
+    let mut scene = Scene::new(|words| words.listen_key = true).await;
+    scene.rest.set(Kind::CreateListenKey, "key-1");
+    scene.host.turn_away().await;
+    scene.rest.set(Kind::CreateListenKey, "key-2");
+    let mut peer = loop {
+        let peer = scene.host.accept().await;
+        // The first key may have been asked for before the other one was to be had.
+        if peer.path == "/key-2" {
+            break peer;
+        }
+        peer.cut();
+    };
+    while scene.told().await != "Resynced" {}
+    // The venue says that it has expired.
+    scene.rest.set(Kind::CreateListenKey, "key-3");
+    peer.say("bye").await;
+    let mut peer = scene.host.accept().await;
+    assert_eq!(peer.path, "/key-3");
+    peer.say("order 1 filled 1 9").await;
+    while scene.told().await != format!("order 1 {:?}", OrderStatus::Filled) {}
+}

@@ -3,7 +3,7 @@
 use hoox_connector::json::{Integer, MaybeNumber, Number, lenient};
 use hoox_connector::{
     Asset, Balance, ClientOrderId, Event, Fee, Fill, OrderId, OrderReport, Position, PositionSide,
-    Symbol, TimeInForce, Timestamp,
+    Symbol, TimeInForce, Timestamp, average_price,
 };
 use serde::Deserialize;
 
@@ -87,10 +87,8 @@ impl OrderUpdate {
         it.filled_quantity = self.z.0;
         it.price = self.p.non_zero();
         it.filled_quote = self.filled_quote.0;
-        it.average_price = self.ap.non_zero().or_else(|| {
-            let quote = self.filled_quote.non_zero()?;
-            quote.checked_div(self.z.0).map(|price| price.normalize())
-        });
+        it.average_price =
+            self.ap.non_zero().or_else(|| average_price(self.filled_quote.0?, self.z.0));
         it.trigger_price = self.stop_price.non_zero().or(self.sp.non_zero());
         it.time_in_force = match (self.kind, self.time_in_force) {
             (Type::LimitMaker, _) => Some(TimeInForce::PostOnly),

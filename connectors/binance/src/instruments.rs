@@ -1,21 +1,30 @@
 //! Instruments from `exchangeInfo` (spot filters.md; linear "Exchange Information").
 
+mod scan;
+
+use core::fmt;
 use core::time::Duration;
 use std::borrow::Cow;
 
 use hoox_connector::json::{MaybeNumber, lenient};
 use hoox_connector::{
-    Asset, Decimal, Instrument, InstrumentStatus, Instruments, LotRule, Market, OperationKind,
-    PercentPriceRule, RateUsage, Reply, Symbol, Timestamp, Venue, VenueError, json,
+    Asset, Decimal, Instrument, InstrumentStatus, Instruments, LotRule, Market, NotionalRule,
+    OperationKind, PercentPriceRule, RateUsage, Reply, Symbol, Timestamp, Venue, VenueError, json,
 };
-use serde::Deserialize;
+use serde::de::SeqAccess;
+use serde::{Deserialize, Deserializer};
 
 pub(crate) fn decode(market: Market, body: &[u8]) -> Result<Reply, VenueError> {
-    let info: ExchangeInfo<'_> = json::read(OperationKind::Instruments, body)?;
-    let list = info.symbols.into_iter().filter(|row| row.is_offered(market));
+    // A reply of megabytes, of which little matters: what passes over the rest quickest wins.
+    let info = match scan::read(body) {
+        Some(info) => info,
+        None => json::read(OperationKind::Instruments, body)?,
+    };
+    let ExchangeInfo { server_time, rate_limits, symbols } = info;
+    let list = symbols.into_iter().filter(|row| row.is_offered(market));
     let mut instruments = Instruments::new(list.map(|row| row.instrument(market)).collect());
-    instruments.at = info.server_time.map(Timestamp::from_millis);
-    instruments.limits = info.rate_limits.iter().filter_map(RateLimit::usage).collect();
+    instruments.at = server_time.map(Timestamp::from_millis);
+    instruments.limits = rate_limits.iter().filter_map(RateLimit::usage).collect();
     Ok(Reply::Instruments(instruments))
 }
 
@@ -78,12 +87,43 @@ struct Row<'a> {
     contract_type: Option<Cow<'a, str>>,
     #[serde(default)]
     quote_asset_precision: Option<u32>,
-    #[serde(borrow)]
-    filters: Vec<FilterRow<'a>>,
+    filters: Rules,
+}
+
+/// What the filters of a symbol say.
+#[derive(Default)]
+struct Rules {
+    tick_size: Option<Decimal>,
+    min_price: Option<Decimal>,
+    max_price: Option<Decimal>,
+    lot: LotRule,
+    market_lot: LotRule,
+    notional: NotionalRule,
+    percent_price: Option<PercentPriceRule>,
+}
+
+impl<'de> Deserialize<'de> for Rules {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Rules;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of filters")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Rules, A::Error> {
+                let mut rules = Rules::default();
+                while let Some(row) = rows.next_element::<FilterRow<'_>>()? {
+                    row.apply(&mut rules);
+                }
+                Ok(rules)
+            }
+        }
+        deserializer.deserialize_seq(Visitor)
+    }
 }
 
 /// Every filter's fields in one row: a filter has some of them.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct FilterRow<'a> {
     #[serde(borrow)]
@@ -151,17 +191,22 @@ impl Row<'_> {
         it.quote_step = self
             .quote_asset_precision
             .and_then(|digits| (digits <= 28).then(|| Decimal::new(1, digits)));
+        let rules = &self.filters;
+        it.tick_size = rules.tick_size;
+        it.min_price = rules.min_price;
+        it.max_price = rules.max_price;
+        it.lot = rules.lot;
+        it.market_lot = rules.market_lot;
+        it.notional = rules.notional;
         it.notional.reduce_only_exempt = market == Market::Linear;
-        for filter in &self.filters {
-            filter.apply(&mut it);
-        }
+        it.percent_price = rules.percent_price;
         it
     }
 }
 
 impl FilterRow<'_> {
     /// spot filters.md: a bound or step of zero is disabled.
-    fn apply(&self, it: &mut Instrument) {
+    fn apply(&self, it: &mut Rules) {
         let lot = || LotRule {
             min: self.min_qty.non_zero(),
             max: self.max_qty.non_zero(),

@@ -138,6 +138,34 @@ fn full_pages_lead_on_from_their_last_number() {
     }
 }
 
+#[test]
+fn both_readers_of_the_instruments_agree() {
+    for (binance, name) in [(spot(), "spot_exchange_info"), (linear(), "linear_exchange_info")] {
+        let all = |body: &str| match decode(&binance, Kind::Instruments, 200, body) {
+            Ok(Reply::Instruments(all)) => all,
+            other => panic!("{other:?}"),
+        };
+        let value: serde_json::Value = serde_json::from_str(&sample(name).1).unwrap();
+        let one_line = value.to_string();
+        // An escape is for the general reader.
+        let general = all(&one_line.replacen('{', r#"{"\u0068oox":0,"#, 1));
+        let quick = all(&one_line);
+        assert!(quick.len() > 1);
+        assert!(quick.iter().eq(general.iter()));
+        assert_eq!((quick.at, quick.limits), (general.at, general.limits));
+    }
+}
+
+#[test]
+fn a_wrong_filter_is_named() {
+    let value: serde_json::Value = serde_json::from_str(&sample("spot_exchange_info").1).unwrap();
+    let wrong = value.to_string().replacen(r#""tickSize":""#, r#""tickSize":"x"#, 1);
+    let Err(VenueError::Malformed(it)) = decode(&spot(), Kind::Instruments, 200, &wrong) else {
+        panic!()
+    };
+    assert!(it.field.starts_with("symbols[0].filters"), "{}", it.field);
+}
+
 fn orders(reply: Reply) -> Vec<OrderReport> {
     let Reply::Orders(reports) = reply else { panic!("{reply:?}") };
     reports.rows

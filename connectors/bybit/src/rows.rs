@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use hoox_connector::json::{Integer, MaybeNumber, Number, lenient};
 use hoox_connector::{
     Asset, Balance, ClientOrderId, Decimal, Fee, Fill, Market, OrderId, OrderReport, OrderStatus,
-    Position, PositionSide, Side, Symbol, TimeInForce, Timestamp,
+    Position, PositionSide, Side, Symbol, TimeInForce, Timestamp, average_price,
 };
 use serde::Deserialize;
 
@@ -75,10 +75,10 @@ impl Order<'_> {
         // A market order shows the bound of its price band.
         it.price = self.price.non_zero().filter(|_| self.order_type != Type::Market);
         it.filled_quote = self.cum_exec_value.0;
-        it.average_price = self.avg_price.non_zero().or_else(|| {
-            let quote = it.filled_quote.filter(|quote| !quote.is_zero())?;
-            quote.checked_div(it.filled_quantity).map(|price| price.normalize())
-        });
+        it.average_price = self
+            .avg_price
+            .non_zero()
+            .or_else(|| average_price(it.filled_quote?, it.filled_quantity));
         it.trigger_price = self.trigger_price.non_zero();
         it.time_in_force = self.time_in_force.into();
         it.reduce_only = self.reduce_only;

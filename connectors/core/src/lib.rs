@@ -61,7 +61,7 @@ pub use client::{Client, ClientConfig, Outcome, Patience, Unknown};
 pub use clock::SystemClock;
 pub use clock::{Clock, Timestamp};
 pub use cursor::Cursor;
-pub use decimal::{DecimalError, parse_decimal, write_decimal};
+pub use decimal::{DecimalError, average_price, parse_decimal, write_decimal};
 pub use error::{
     EncodeError, Error, Malformed, NotSent, Refused, RejectReason, Rejection, Throttle,
     ThrottleKind, UnknownCause, VenueError,

@@ -172,7 +172,8 @@ pub(crate) struct LinearRow {
     settle_coin: Option<Asset>,
     contract_size: Number,
     price_unit: Number,
-    vol_unit: Number,
+    #[serde(default)]
+    vol_unit: MaybeNumber,
     min_vol: Number,
     max_vol: Number,
     #[serde(default)]
@@ -214,8 +215,9 @@ impl LinearRow {
         it.max_leverage = self.max_leverage;
         let max = self.max_vol.0;
         let highest = self.limit_max_vol.non_zero().map_or(max, |limit| limit.max(max));
-        it.lot =
-            LotRule { min: base(self.min_vol.0), max: base(highest), step: base(self.vol_unit.0) };
+        // Contracts are whole, whether the unit is told or not.
+        let unit = self.vol_unit.non_zero().unwrap_or(Decimal::ONE);
+        it.lot = LotRule { min: base(self.min_vol.0), max: base(highest), step: base(unit) };
         it.market_lot = LotRule { min: None, max: base(max), step: None };
         it.percent_price = self.percent_price();
         Some(it)

@@ -20,8 +20,13 @@ pub struct OrderTemplate {
     /// The parameters that never change, and the name of the quantity.
     constant: Box<str>,
     priced: bool,
+    /// The hash after the first whole blocks of `constant`, so that nothing waits in its buffer.
     state: HmacState,
+    hashed: usize,
 }
+
+/// SHA-256's block, in bytes.
+const BLOCK: usize = 64;
 
 impl Mexc {
     /// A template of `order`: symbol, side, type and receive window; quantity, limit price and client
@@ -69,9 +74,13 @@ impl Mexc {
         constant.push_str(&format!("&recvWindow={}&", self.recv_window.as_millis()));
         constant.push_str(terms.quantity_name);
         constant.push('=');
+        // Of a short symbol the constant part is less than a block: then only the key is hashed
+        // beforehand, and what is saved is the writing.
+        let hashed = constant.len() - constant.len() % BLOCK;
         let mut state = key.begin();
-        state.update(constant.as_bytes());
-        Ok(OrderTemplate { constant: constant.into(), priced: terms.price.is_some(), state })
+        state.update(constant.as_bytes().get(..hashed).unwrap_or_default());
+        let (constant, priced) = (constant.into(), terms.price.is_some());
+        Ok(OrderTemplate { constant, priced, state, hashed })
     }
 }
 
@@ -114,7 +123,6 @@ impl OrderTemplate {
         let path = buf.push("/api/v3/order");
         let start = buf.position();
         buf.push(&self.constant);
-        let rest = buf.position();
         let out = buf.text_mut();
         write_decimal(out, quantity);
         if let Some(price) = price {
@@ -129,10 +137,10 @@ impl OrderTemplate {
         buf.push_u64(at.as_millis());
 
         let payload = buf.since(start);
-        let mut state = self.state.clone();
-        state.update(buf.text(buf.since(rest)).as_bytes());
+        let rest = buf.text(payload).as_bytes().get(self.hashed..).unwrap_or_default();
+        let signature = self.state.finish_with(rest);
         buf.push("&signature=");
-        buf.push_signature(state.finish(), payload);
+        buf.push_signature(signature, payload);
         let query = buf.since(start);
         buf.set_path(path);
         buf.set_query(query);

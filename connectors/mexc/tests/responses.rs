@@ -203,6 +203,11 @@ fn linear_instruments_may_come_alone_as_text_and_of_other_kinds() {
     let btc = one.iter().next().unwrap();
     assert_eq!((btc.status, btc.max_leverage), (InstrumentStatus::Halted, Some(20)));
     assert_eq!((btc.lot.max, btc.market_lot.max), (Some(dec("0.01")), Some(dec("0.004"))));
+    // Contracts are whole also where the unit is not told.
+    for unit in ["", r#""volUnit":0,"#, r#""volUnit":null,"#] {
+        let one = read(row("").replace(r#""volUnit":"1","#, unit));
+        assert_eq!(one.iter().next().unwrap().lot.step, Some(dec("0.0001")), "{unit}");
+    }
     assert!(read(row(r#","futureType":2"#)).is_empty());
     assert!(read(row("").replace(r#""settleCoin":"USDT""#, r#""settleCoin":"BTC""#)).is_empty());
 }

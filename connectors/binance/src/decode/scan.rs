@@ -4,7 +4,7 @@
 use hoox_connector::json::{Integer, MaybeNumber, Number};
 use hoox_connector::{
     Accepted, Asset, ClientOrderId, Cursor, Decimal, Fee, OrderId, OrderReport, Reply, Symbol,
-    TimeInForce, parse_decimal,
+    TimeInForce, average_price, parse_decimal,
 };
 use serde::Deserialize;
 use serde::de::value::{BorrowedStrDeserializer, Error};
@@ -128,10 +128,8 @@ impl Fields {
             .and_then(|quote| quote.0)
             .or(self.cummulative_quote_qty.and_then(|quote| quote.0))
             .filter(|quote| !quote.is_sign_negative());
-        it.average_price = non_zero(self.avg_price).or_else(|| {
-            let quote = it.filled_quote.filter(|quote| !quote.is_zero())?;
-            quote.checked_div(it.filled_quantity).map(|price| price.normalize())
-        });
+        it.average_price = non_zero(self.avg_price)
+            .or_else(|| average_price(it.filled_quote?, it.filled_quantity));
         it.trigger_price = non_zero(self.stop_price);
         it.time_in_force = match (self.kind, self.time_in_force) {
             (Some(Type::LimitMaker), _) => Some(TimeInForce::PostOnly),

@@ -5,7 +5,7 @@ use hoox_connector::stream::{BookUpdate, Level};
 use hoox_connector::{
     Accepted, Asked, Asset, Balance, BookTop, Change, ClientOrderId, Fee, Fill, Headers, Market,
     OperationKind as Kind, OrderId, OrderReport, OrderStatus, Reply, Side, Symbol, Ticker,
-    TimeInForce, VenueError,
+    TimeInForce, VenueError, average_price,
 };
 use serde::Deserialize;
 
@@ -135,10 +135,8 @@ impl Order {
             _ => self.price.non_zero(),
         };
         it.filled_quote = self.cummulative_quote_qty.0;
-        it.average_price = it
-            .filled_quote
-            .filter(|quote| !quote.is_zero())
-            .and_then(|quote| quote.checked_div(it.filled_quantity).map(|price| price.normalize()));
+        it.average_price =
+            it.filled_quote.and_then(|quote| average_price(quote, it.filled_quantity));
         it.trigger_price = self.stop_price.non_zero();
         // The order's type says it; the field timeInForce is GTC whatever it is.
         it.time_in_force = match self.kind {

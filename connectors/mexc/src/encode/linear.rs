@@ -23,6 +23,11 @@ const CANCEL_CLIENT_PATH: &str = "/api/v1/private/order/cancel_with_external";
 /// The most levels of a book. UNVERIFIED: futures, "Get the contract's depth information" names none.
 const DEPTH_MAX: u32 = 1_000;
 
+/// The client order id of an order, and of a plan order. UNVERIFIED for the latter: the documentation
+/// lists none there; ccxt 4.5.84 sends it under the same name.
+const CLIENT_ID: &str = ",\"externalOid\":\"";
+const PLAN_CLIENT_ID: &str = CLIENT_ID;
+
 /// How long a plan order waits: 2 is 7 days, the longest there is.
 const EXECUTE_CYCLE: &str = ",\"executeCycle\":2";
 
@@ -233,13 +238,12 @@ impl<'a> Writer<'a> {
         if let Some(price) = order.attached.stop_loss {
             decimal(self.buf, ",\"stopLossPrice\":", price);
         }
-        self.client_id(order)?;
+        self.client_id(CLIENT_ID, order)?;
         self.buf.push("}");
         Ok(())
     }
 
-    /// futures, "Trigger order". UNVERIFIED: the stored documentation lists no client order id here;
-    /// ccxt 4.5.84 sends one.
+    /// futures, "Trigger order".
     fn place_plan(&mut self, order: &NewOrder) -> Result<(), EncodeError> {
         if order.attached.take_profit.is_some() || order.attached.stop_loss.is_some() {
             return Err(unsupported("take-profit and stop-loss attached to a trigger order"));
@@ -269,15 +273,15 @@ impl<'a> Writer<'a> {
             decimal(self.buf, ",\"price\":", price);
         }
         decimal(self.buf, ",\"triggerPrice\":", trigger.price);
-        self.client_id(order)?;
+        self.client_id(PLAN_CLIENT_ID, order)?;
         self.buf.push("}");
         self.sign(signed, Place::Body)
     }
 
     #[inline]
-    fn client_id(&mut self, order: &NewOrder) -> Result<(), EncodeError> {
+    fn client_id(&mut self, name: &str, order: &NewOrder) -> Result<(), EncodeError> {
         if let Some(id) = &order.client_order_id {
-            self.buf.push(",\"externalOid\":\"");
+            self.buf.push(name);
             self.buf.push(portable(id)?);
             self.buf.push("\"");
         }

@@ -26,12 +26,14 @@ pub(super) fn read(body: &[u8]) -> Option<ExchangeInfo<'_>> {
 }
 
 fn rate_limit<'a>(cursor: &mut Cursor<'a>) -> Option<RateLimit<'a>> {
-    let (mut kind, mut interval, mut interval_num, mut limit) = (None, None, None, None);
+    let (mut kind, mut interval, mut interval_num) = (None, None, None);
+    let (mut limit, mut count) = (None, None);
     cursor.object(|cursor, name| match name {
         "rateLimitType" => set(&mut kind, cursor.string()?),
         "interval" => set(&mut interval, cursor.string()?),
         "intervalNum" => set(&mut interval_num, cursor.bare()?.parse().ok()?),
         "limit" => set(&mut limit, cursor.bare()?.parse().ok()?),
+        "count" => set(&mut count, cursor.bare()?.parse().ok()?),
         _ => cursor.skip(),
     })?;
     Some(RateLimit {
@@ -39,6 +41,7 @@ fn rate_limit<'a>(cursor: &mut Cursor<'a>) -> Option<RateLimit<'a>> {
         interval: Cow::Borrowed(interval?),
         interval_num: interval_num?,
         limit: limit?,
+        count,
     })
 }
 

@@ -37,10 +37,6 @@ use crate::{ErrorCode, Failure};
 /// three (protocols/binance.md, bybit.md, mexc.md, "timing").
 const CLOCK_AHEAD: Duration = Duration::from_secs(1);
 
-/// An order last changed this long before our intent was written is not ours, but one that had the
-/// same id in an earlier life of the key.
-const OLDER_ORDER: Duration = Duration::from_secs(60);
-
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -424,8 +420,15 @@ impl Record {
         now.since(self.received_at) <= policy.resubmit_within
     }
 
+    /// Whether the order is not ours, but one that had the same id in an earlier life of the key.
+    ///
+    /// Such an order is older by the time a key is held, of which half must do as the bound: an
+    /// intent may have been written while our clock was off by an hour, and an order of ours that is
+    /// taken for another would be sent again.
     fn is_older(&self, report: &OrderReport) -> bool {
-        report.updated_at.is_some_and(|at| at.after(OLDER_ORDER) < self.intent.written_at)
+        let half = self.reserved_until.since(self.received_at) / 2;
+        self.order_id != Some(report.order_id)
+            && report.updated_at.is_some_and(|at| at.after(half) < self.intent.written_at)
     }
 }
 

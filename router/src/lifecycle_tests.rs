@@ -233,6 +233,19 @@ fn an_id_in_use_is_ours_or_an_older_orders() {
 }
 
 #[test]
+fn an_order_of_ours_is_ours_although_our_clock_was_off_when_it_was_written() {
+    let policy = policy();
+    let mut record = record(false);
+    record.intent.written_at = at(3_600_000);
+    for event in [Event::Begin, Event::Persisted, lost(at(5000))] {
+        let _ = record.apply(event, at(0), &policy);
+    }
+    let found = Event::Answered { asked_at: at(9000), report: Some(filled()) };
+    assert_eq!(record.apply(found, at(9000), &policy), Effect::Persist(Durability::Lazy));
+    assert_eq!(record.state, State::Acknowledged);
+}
+
+#[test]
 fn silence_parks_and_never_rejects() {
     let policy = policy();
     let mut record = sending();

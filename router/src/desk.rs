@@ -141,6 +141,11 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Exchange for Desk<P, T, C> {
     }
 
     async fn instrument(&self, symbol: Symbol) -> Result<Option<Instrument>, Error> {
+        // Every plan begins here. An order signed by a clock that was never compared with the
+        // exchange's would, lost, stay in limbo for as long as ours is ahead.
+        if self.client.clock_error().is_none() {
+            self.client.sync_clock().await?;
+        }
         let kept = self.memory().instruments.clone();
         let instruments = match kept {
             Some((read, kept)) if self.is_within(read, self.settings.instruments_for) => kept,

@@ -68,6 +68,7 @@ impl ExchangeProvider for Dialect {
                     symbol,
                 )]))
             }
+            OperationKind::ServerTime => Reply::ServerTime(Timestamp::from_millis(0)),
             OperationKind::Ticker => {
                 Reply::Ticker(Ticker::new(symbol, Some(Decimal::ONE), Some(Decimal::TEN)))
             }
@@ -160,6 +161,8 @@ async fn an_exchange_without_a_margin_mode_is_not_asked_for_one() {
 async fn instruments_are_kept_for_minutes_and_dropped_on_a_precision_reject() {
     let clock = Hands(Cell::new(0));
     let desk = desk(&clock, OperationKind::ALL);
+    desk.client().sync_clock().await.unwrap();
+    asked(&desk);
     let read = async || desk.instrument(symbol()).await.unwrap().is_some();
     assert!(read().await);
     clock.0.set(599_999);
@@ -180,6 +183,19 @@ async fn instruments_are_kept_for_minutes_and_dropped_on_a_precision_reject() {
     clock.0.set(2_000_000);
     *desk.client().provider().reject.lock().unwrap() = Some(RejectReason::Other);
     assert!(read().await);
+}
+
+#[tokio::test]
+async fn nothing_is_planned_by_a_clock_that_was_never_compared() {
+    let clock = Hands(Cell::new(0));
+    let desk = desk(&clock, OperationKind::ALL);
+    *desk.client().provider().reject.lock().unwrap() = Some(RejectReason::Other);
+    assert!(desk.instrument(symbol()).await.is_err());
+    assert_eq!(asked(&desk).first(), Some(&OperationKind::ServerTime));
+    assert!(desk.instrument(symbol()).await.unwrap().is_some());
+    assert_eq!(asked(&desk).last(), Some(&OperationKind::Instruments));
+    desk.instrument(symbol()).await.unwrap();
+    assert_eq!(asked(&desk), []);
 }
 
 #[tokio::test]

@@ -170,9 +170,8 @@ where
     }
 
     async fn submit(&self, desk: &E::Desk, record: &mut Record) -> Event {
-        // Before the first attempt it was checked when the intent was written.
-        let again = record.attempts > 1;
-        if again && !record.signal.action.closes() && self.config().await.kill_switch {
+        // Writing the intent may have taken seconds.
+        if !record.signal.action.closes() && self.config().await.kill_switch {
             return Event::Halted(crate::router::halted());
         }
         let sent = self.clock.monotonic();

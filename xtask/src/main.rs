@@ -28,6 +28,13 @@ enum Xtask {
         #[arg(long, default_value_t = 10)]
         seconds: u64,
     },
+    /// Simulate router, client, dialects and venue on virtual time, a seed at a time; `-- --help`
+    /// tells what it takes
+    Simulate {
+        /// Handed on: --seeds N, or --seed N --trace
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Install the tools and clients that `test` needs, at pinned versions
     Setup,
 }
@@ -36,6 +43,7 @@ fn main() -> anyhow::Result<()> {
     match Xtask::parse() {
         Xtask::Test => test(),
         Xtask::Fuzz { seconds } => fuzz::run_targets(seconds),
+        Xtask::Simulate { arguments } => simulate(&arguments),
         Xtask::Setup => tools::install(),
     }
 }
@@ -68,6 +76,7 @@ fn test() -> anyhow::Result<()> {
     step("the demo", || {
         run(&mut cargo(["run", "--release", "--locked", "--bin", "hoox", "--", "demo"]))
     })?;
+    step("simulation", || simulate(&["--seeds".into(), "2000".into()]))?;
     step("fuzz targets", || fuzz::run_targets(10))?;
     step("doc tests", || {
         run(&mut cargo(["test", "--doc", "--workspace", "--all-features", "--locked"]))
@@ -78,6 +87,11 @@ fn test() -> anyhow::Result<()> {
     })?;
     eprintln!("everything passed in {} s", start.elapsed().as_secs());
     Ok(())
+}
+
+fn simulate(arguments: &[String]) -> anyhow::Result<()> {
+    let simulation = ["run", "--release", "--quiet", "--locked", "-p", "hoox-simulation", "--"];
+    run(cargo(simulation).args(arguments))
 }
 
 fn libraries() -> impl Iterator<Item = &'static str> {

@@ -1,0 +1,263 @@
+//! The router's store on a [`Disk`](crate::disk::Disk): the port's contract and no more.
+
+use core::cell::RefCell;
+use core::future::pending;
+use core::time::Duration;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+
+use hoox_connector::{Symbol, Timestamp, Venue};
+use hoox_router::{
+    Admission, CallerId, Durability, Holding, IdempotencyKey, MemoryRate, Record, RefusedSignal,
+    RequestId, Reservation, SignalStore, State, StoreUnavailable, holdings,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::executor::{MS, Owner, SECOND};
+use crate::mutation::Mutation;
+use crate::world::World;
+
+/// The store of one process. What it holds in memory dies with it.
+pub(crate) struct SimStore {
+    world: Rc<World>,
+    owner: Owner,
+    kept: Rc<RefCell<Kept>>,
+    rate: MemoryRate,
+}
+
+#[derive(Default)]
+struct Kept {
+    keys: HashMap<IdempotencyKey, (RequestId, Timestamp)>,
+    /// Who held a key that was released; what is still written for them takes it no more.
+    released: HashSet<(IdempotencyKey, RequestId)>,
+    records: BTreeMap<(u64, RequestId, u8), Record>,
+    order: HashMap<(RequestId, u8), u64>,
+}
+
+#[derive(Deserialize)]
+enum Frame {
+    Record(Box<Record>),
+    Release(IdempotencyKey, RequestId),
+}
+
+#[derive(Serialize)]
+#[serde(rename = "Frame")]
+enum FrameRef<'a> {
+    Record(&'a Record),
+    Release(&'a IdempotencyKey, RequestId),
+}
+
+impl SimStore {
+    /// Opens what the disk has kept.
+    pub(crate) fn open(world: &Rc<World>, owner: Owner) -> Self {
+        let mut kept = Kept::default();
+        world.disk.open(|payload| match serde_json::from_slice(payload) {
+            Ok(Frame::Record(record)) => {
+                world.book.borrow_mut().durable(record.intent.client_order_id);
+                kept.put(*record);
+            }
+            Ok(Frame::Release(key, holder)) => kept.release(&key, holder),
+            Err(error) => world.violated("every frame can be read", || error.to_string()),
+        });
+        let kept = Rc::new(RefCell::new(kept));
+        Self { world: Rc::clone(world), owner, kept, rate: MemoryRate::default() }
+    }
+
+    /// Every record, oldest first.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.kept.borrow().records.values().cloned().collect()
+    }
+
+    /// Whether a record waits for its outcome.
+    pub(crate) fn any_open(&self) -> bool {
+        self.kept.borrow().records.values().any(|record| !record.state.is_final())
+    }
+
+    /// The time a call takes, and whether it succeeds.
+    async fn call(&self, what: &str) -> Result<(), StoreUnavailable> {
+        let world = &self.world;
+        let latency = match world.time.chance(30) {
+            true => world.time.between(0, 20 * MS),
+            false => world.time.between(0, 300),
+        };
+        if latency > 100 {
+            world.time.sleep(latency).await;
+        }
+        if world.fails(world.plan.faults.store) {
+            world.trace(|| format!("store: {what} fails"));
+            world.count(|counts| counts.store_failures += 1);
+            return Err(StoreUnavailable("injected".into()));
+        }
+        Ok(())
+    }
+
+    fn log(&self, frame: &FrameRef<'_>) -> usize {
+        let bytes = serde_json::to_vec(frame).unwrap_or_default();
+        self.world.time.note(&bytes);
+        self.world.disk.append(&bytes)
+    }
+
+    /// Writes what is not synced yet, some time later.
+    fn flush_later(&self) {
+        let world = Rc::clone(&self.world);
+        let end = world.disk.end();
+        self.world.time.spawn(self.owner, async move {
+            world.time.sleep(world.time.between(MS, 300 * MS)).await;
+            world.sync(end);
+        });
+    }
+}
+
+impl SignalStore for SimStore {
+    async fn reserve(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Reservation, StoreUnavailable> {
+        self.call("reserve").await?;
+        let mut kept = self.kept.borrow_mut();
+        if let Some((holder, until)) = kept.keys.get(key).copied()
+            && now < until
+        {
+            let state = kept.find(holder, 0).map(|record| record.state);
+            return Ok(Reservation::Duplicate { request_id: holder, state });
+        }
+        kept.released.remove(&(key.clone(), request_id));
+        kept.keys.insert(key.clone(), (request_id, now.after(ttl)));
+        Ok(Reservation::Acquired)
+    }
+
+    async fn write(&self, record: &Record, durability: Durability) -> Result<(), StoreUnavailable> {
+        let world = &self.world;
+        self.call("write").await?;
+        world.trace(|| {
+            let Record { request_id, leg, state, attempts, .. } = record;
+            format!("store: {request_id}/{leg} {} #{attempts} {durability:?}", state.as_str())
+        });
+        let frame = FrameRef::Record(record);
+        let intent = record.state == State::Submitting;
+        if intent && world.mutation == Some(Mutation::IntentAfterSend) {
+            self.kept.borrow_mut().put(record.clone());
+            let (bytes, world) = (serde_json::to_vec(&frame).unwrap_or_default(), Rc::clone(world));
+            let id = record.intent.client_order_id;
+            self.world.time.spawn(self.owner, async move {
+                world.time.sleep(world.time.between(MS, 50 * MS)).await;
+                let end = world.disk.append(&bytes);
+                world.book.borrow_mut().written(end, id);
+                world.sync(end);
+            });
+            return Ok(());
+        }
+        let end = self.log(&frame);
+        world.book.borrow_mut().written(end, record.intent.client_order_id);
+        if durability == Durability::Lazy {
+            self.kept.borrow_mut().put(record.clone());
+            self.flush_later();
+            return Ok(());
+        }
+        let stall = world.fails(world.plan.faults.disk_stall);
+        let longest = if stall { 3 * SECOND } else { 4 * MS };
+        world.time.sleep(world.time.between(100, longest)).await;
+        world.sync(end);
+        self.kept.borrow_mut().put(record.clone());
+        if world.crash_now(world.plan.faults.crash_at_sync) {
+            pending::<()>().await;
+        }
+        Ok(())
+    }
+
+    async fn release(&self, key: &IdempotencyKey) -> Result<(), StoreUnavailable> {
+        self.call("release").await?;
+        let mut kept = self.kept.borrow_mut();
+        if let Some((holder, _)) = kept.keys.get(key).copied() {
+            self.world.trace(|| format!("store: release {key} of {holder}"));
+            kept.release(key, holder);
+            self.log(&FrameRef::Release(key, holder));
+            self.flush_later();
+        }
+        Ok(())
+    }
+
+    async fn open_intents(&self) -> Result<Vec<Record>, StoreUnavailable> {
+        self.call("open intents").await?;
+        if self.world.mutation == Some(Mutation::NoRecovery) {
+            return Ok(Vec::new());
+        }
+        let kept = self.kept.borrow();
+        let open = kept.records.values().filter(|record| !record.state.is_final());
+        Ok(open.map(stored).collect())
+    }
+
+    async fn load(
+        &self,
+        request_id: RequestId,
+        leg: u8,
+    ) -> Result<Option<Record>, StoreUnavailable> {
+        self.call("load").await?;
+        Ok(self.kept.borrow().find(request_id, leg).map(stored))
+    }
+
+    async fn admit(
+        &self,
+        caller: CallerId,
+        limit: u32,
+        window: Duration,
+        now: Timestamp,
+    ) -> Result<Admission, StoreUnavailable> {
+        self.call("admit").await?;
+        Ok(self.rate.admit(caller, limit, window, now))
+    }
+
+    async fn log_refusal(&self, refusal: &RefusedSignal) {
+        self.world.trace(|| {
+            let RefusedSignal { request_id, code, message, .. } = refusal;
+            format!("store: {request_id} refused, {}: {message}", code.as_str())
+        });
+    }
+
+    async fn holdings(
+        &self,
+        venue: Venue,
+        symbol: Symbol,
+        test: bool,
+    ) -> Result<Vec<Holding>, StoreUnavailable> {
+        self.call("holdings").await?;
+        let kept = self.kept.borrow();
+        let of_symbol = |record: &&Record| {
+            let Record { intent, signal, .. } = record;
+            intent.venue == venue && intent.symbol == symbol && signal.test == test
+        };
+        Ok(holdings(kept.records.values().filter(of_symbol)))
+    }
+}
+
+impl Kept {
+    fn find(&self, request_id: RequestId, leg: u8) -> Option<&Record> {
+        let number = self.order.get(&(request_id, leg))?;
+        self.records.get(&(*number, request_id, leg))
+    }
+
+    fn put(&mut self, record: Record) {
+        let id = (record.request_id, record.leg);
+        if !self.released.contains(&(record.key.clone(), record.request_id)) {
+            let held = (record.request_id, record.reserved_until);
+            self.keys.entry(record.key.clone()).or_insert(held);
+        }
+        let next = self.order.len() as u64;
+        let number = *self.order.entry(id).or_insert(next);
+        self.records.insert((number, id.0, id.1), record);
+    }
+
+    fn release(&mut self, key: &IdempotencyKey, holder: RequestId) {
+        self.keys.remove(key);
+        self.released.insert((key.clone(), holder));
+    }
+}
+
+/// A record as a database gives it back: without what only a run knows.
+fn stored(record: &Record) -> Record {
+    let text = serde_json::to_string(record).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_else(|_| record.clone())
+}

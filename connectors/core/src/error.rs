@@ -290,6 +290,11 @@ impl Error {
     pub fn is_unknown_order(&self) -> bool {
         matches!(self, Self::Rejected(Rejection { reason: RejectReason::UnknownOrder, .. }))
     }
+
+    /// Whether the venue refused the request for its timestamp: it was not executed.
+    pub fn is_clock(&self) -> bool {
+        matches!(self, Self::Rejected(Rejection { reason: RejectReason::Clock, .. }))
+    }
 }
 
 impl From<VenueError> for Error {
@@ -308,6 +313,9 @@ impl From<TransportError> for Error {
         match error {
             TransportError::NotSent(cause) => Self::NotSent(NotSent::Connection(cause)),
             TransportError::MaybeSent(cause) => Self::Unknown(UnknownCause::Transport(cause)),
+            TransportError::ReplyTooLong { .. } => {
+                Self::Unknown(UnknownCause::Transport(error.to_string()))
+            }
         }
     }
 }

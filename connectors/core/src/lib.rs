@@ -36,6 +36,7 @@ mod instrument;
 pub mod json;
 mod limiter;
 mod memory;
+mod observe;
 mod operation;
 mod operation_kind;
 mod order;
@@ -50,13 +51,15 @@ pub mod socket;
 pub mod stream;
 mod text;
 mod transport;
+#[cfg(all(feature = "pinned", not(target_arch = "wasm32")))]
+mod transport_pinned;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 mod transport_reqwest;
 mod venue;
 
 pub use book::{Applied, BookLoss, BookRule, OrderBook};
 pub use capabilities::{Capabilities, Cost};
-pub use client::{Client, ClientConfig, Outcome, Patience, Unknown};
+pub use client::{Client, ClientConfig, Outcome, Patience, Resolution, Unknown};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
 pub use clock::{Clock, Timestamp};
@@ -94,6 +97,8 @@ pub use rust_decimal::Decimal;
 pub use stream::{Channel, Event, Frame, KeepAlive, Socket, StreamError, StreamProvider, Topic};
 pub use text::{Asset, ClientOrderId, OrderId, Symbol, TextError};
 pub use transport::{Response, Transport, TransportError};
+#[cfg(all(feature = "pinned", not(target_arch = "wasm32")))]
+pub use transport_pinned::PinnedTransport;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 pub use transport_reqwest::ReqwestTransport;
 pub use venue::{Market, UnknownName, Venue};

@@ -4,6 +4,10 @@ use thiserror::Error;
 
 use crate::{Headers, Request};
 
+/// The longest reply that is read: the largest instrument list is a few megabytes.
+#[cfg_attr(not(any(feature = "reqwest", feature = "pinned")), expect(dead_code))]
+pub(crate) const REPLY_MAX: usize = 32 * 1024 * 1024;
+
 /// Sends one request and waits for the reply.
 ///
 /// An implementation tells apart what decides an order's fate: [`TransportError::NotSent`] only if
@@ -80,4 +84,10 @@ pub enum TransportError {
     /// The request, or a part of it, may have arrived.
     #[error("maybe sent: {0}")]
     MaybeSent(String),
+    /// The reply is longer than is read of any. The request has arrived and may have been executed.
+    #[error("the reply is longer than {max} bytes")]
+    ReplyTooLong {
+        /// The most that is read, in bytes.
+        max: usize,
+    },
 }

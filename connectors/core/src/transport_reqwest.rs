@@ -1,9 +1,9 @@
 use core::time::Duration;
 
-use crate::{Method, Request, Response, Transport, TransportError};
+use crate::{Method, Request, Response, Transport, TransportError, transport::REPLY_MAX};
 
-/// The longest reply that is read: the largest instrument list is a few megabytes.
-const REPLY_MAX: usize = 32 * 1024 * 1024;
+/// How often a connection that rests is checked, so that routers between do not forget it.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// The native default: `reqwest` with rustls, HTTP/1.1 and 2, kept connections, no delay, no proxy,
 /// no redirects, no retries.
@@ -31,12 +31,25 @@ impl ReqwestTransport {
             .connect_timeout(connect)
             .tcp_nodelay(true)
             .pool_max_idle_per_host(64)
+            .pool_idle_timeout(None)
+            .tcp_keepalive(KEEP_ALIVE)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_while_idle(true)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
             .build()
             .map(|client| Self { client })
             .map_err(|error| TransportError::NotSent(cause(error)))
+    }
+
+    /// Connects to a host beforehand, so that no order pays for it. Asks for its front page, as a
+    /// connection is kept only after a reply; the reply does not matter.
+    ///
+    /// # Errors
+    /// [`TransportError`] if there is no reply at all.
+    pub async fn warm(&self, base_url: &str) -> Result<(), TransportError> {
+        self.client.head(base_url).send().await.map(drop).map_err(classify)
     }
 }
 
@@ -58,6 +71,10 @@ impl Transport for ReqwestTransport {
         }
         let mut builder = self.client.request(method, url);
         for (name, value) in request.headers() {
+            let value = reqwest::header::HeaderValue::from_str(value);
+            let mut value = value.map_err(|error| TransportError::NotSent(error.to_string()))?;
+            // One of them is the key: whoever logs headers does not log it.
+            value.set_sensitive(true);
             builder = builder.header(name, value);
         }
         if !request.body().is_empty() {
@@ -73,8 +90,7 @@ impl Transport for ReqwestTransport {
         loop {
             match reply.chunk().await {
                 Ok(Some(chunk)) if response.body.len() + chunk.len() > REPLY_MAX => {
-                    let problem = format!("reply longer than {REPLY_MAX} bytes");
-                    return Err(TransportError::MaybeSent(problem));
+                    return Err(TransportError::ReplyTooLong { max: REPLY_MAX });
                 }
                 Ok(Some(chunk)) => response.body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(response),

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use arrayvec::ArrayVec;
-use hoox_connector::Clock;
+use futures_util::future::join;
+use hoox_connector::{Clock, Venue};
 
-use crate::drive::both;
 use crate::lifecycle::{Durability, Event};
 use crate::plan::Plan;
 use crate::record::Queued;
@@ -13,7 +13,7 @@ use crate::router::{Incoming, halted, store_unavailable};
 use crate::{
     Answer, Choice, ChoiceReason, ConfigSnapshot, ConfigStore, ErrorCode, Exchanges,
     ExecutionStatus, Failure, IdempotencyKey, LogEntry, LogLevel, PassedOver, Queue, QueueMessage,
-    QueueMode, Record, Reservation, Router, Signal, SignalStore, Step, Why,
+    QueueMode, Record, RequestId, Reservation, Router, Signal, SignalStore, Step, Why,
 };
 
 /// A signal, its key reserved.
@@ -23,6 +23,8 @@ pub(crate) struct Job<'a> {
     /// Which of the legs an earlier attempt came to are still wanted, as bits; `None` for a signal
     /// that was not planned before.
     pub(crate) wanted: Option<u8>,
+    /// The only exchange it is for, enabled or not: what is to be closed is there.
+    pub(crate) pinned: Option<Venue>,
     /// Whether it came through the queue.
     pub(crate) queued: Queued,
     /// The records of earlier attempts, all without an order.
@@ -31,7 +33,14 @@ pub(crate) struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub(crate) fn new(signal: &'a Signal, key: &'a IdempotencyKey) -> Self {
-        Self { signal, key, wanted: None, queued: Queued::No, before: ArrayVec::new() }
+        Self {
+            signal,
+            key,
+            wanted: None,
+            pinned: None,
+            queued: Queued::No,
+            before: ArrayVec::new(),
+        }
     }
 }
 
@@ -68,16 +77,27 @@ where
         signal: &Signal,
         mut incoming: Incoming,
         mode: QueueMode,
+        pinned: Option<Venue>,
     ) -> Answer {
         let key = IdempotencyKey::of(signal, incoming.at);
-        if let Err(failure) = self.lock(&key, &incoming).await {
+        // Until the end: what is queued must not be reconciled by another task in between.
+        let claims = self.claim_signal(incoming.request_id);
+        let locked = match (&claims, pinned) {
+            (None, _) => Err(duplicate(incoming.request_id)),
+            // Its request id is made of what it closes, so it may have been here before.
+            (Some(_), Some(_)) => self.is_new(incoming.request_id).await,
+            (Some(_), None) => Ok(()),
+        };
+        let locked = match locked {
+            Ok(()) => self.lock(&key, &incoming).await,
+            failure => failure,
+        };
+        if let Err(failure) = locked {
             self.log(&incoming, Some(signal), &failure).await;
             return incoming.fail(&failure);
         }
         incoming.trace.mark(Step::Reserved, self.clock.monotonic());
-        // Until the end: what is queued must not be reconciled by another task in between.
-        let _claims = self.claim_signal(incoming.request_id);
-        let mut job = Job::new(signal, &key);
+        let mut job = Job { pinned, ..Job::new(signal, &key) };
         if mode == QueueMode::QueueEverywhere {
             let nothing = Attempted { records: ArrayVec::new(), failure: None };
             return self.enqueue(&job, incoming, nothing, Duration::ZERO).await;
@@ -100,6 +120,18 @@ where
         self.answer(&attempted, incoming)
     }
 
+    /// Whether no order of this request may exist.
+    async fn is_new(&self, request_id: RequestId) -> Result<(), Failure> {
+        for leg in [0, 1] {
+            let record = self.store.load(request_id, leg).await;
+            let record = record.map_err(|_| store_unavailable())?;
+            if record.is_some_and(|record| !record.is_absent()) {
+                return Err(duplicate(request_id));
+            }
+        }
+        Ok(())
+    }
+
     /// Reserves the key, or tells why not.
     pub(crate) async fn lock(
         &self,
@@ -109,12 +141,7 @@ where
         let ttl = self.settings.key_ttl;
         match self.store.reserve(key, incoming.request_id, incoming.at, ttl).await {
             Ok(Reservation::Acquired) => Ok(()),
-            Ok(Reservation::Duplicate { request_id, .. }) => {
-                let message = format!(
-                    "Signal is locked: already processed in the last 24 hours as {request_id}."
-                );
-                Err(Failure::new(ErrorCode::Duplicate, message))
-            }
+            Ok(Reservation::Duplicate { request_id, .. }) => Err(duplicate(request_id)),
             Err(_) => Err(store_unavailable()),
         }
     }
@@ -123,7 +150,7 @@ where
     /// where failover is allowed, and there is certainly no order, at one exchange after the other.
     pub(crate) async fn attempt(&self, job: &mut Job<'_>, incoming: &mut Incoming) -> Attempted {
         let config = self.config().await;
-        let mut choice = match self.route(job.signal, &config).await {
+        let mut choice = match self.route(job, &config).await {
             Ok(choice) => choice,
             Err(failure) => return Attempted::before_the_intent(failure),
         };
@@ -263,7 +290,7 @@ where
             [first, second] => {
                 let first = self.drive(desk, first, Event::Begin, deadline);
                 let second = self.drive(desk, second, Event::Begin, deadline);
-                both(first, second).await;
+                join(first, second).await;
             }
             _ => {}
         }
@@ -333,6 +360,12 @@ where
         let details = String::new();
         self.store.log(&LogEntry { at, level, service, message, request_id, details }).await;
     }
+}
+
+fn duplicate(request_id: RequestId) -> Failure {
+    let message =
+        format!("Signal is locked: already processed in the last 24 hours as {request_id}.");
+    Failure::new(ErrorCode::Duplicate, message)
 }
 
 /// The records whose fee has yet to be read.

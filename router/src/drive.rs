@@ -1,9 +1,6 @@
 //! The part of the router with I/O in it: carries out what the life cycle asks for, and nothing else.
 
-use core::pin::pin;
-use core::task::Poll;
 use core::time::Duration;
-use std::future::poll_fn;
 
 use hoox_connector::{Clock, Fee, Fill, Refused};
 
@@ -234,18 +231,6 @@ fn total_fee<'f>(fills: impl Iterator<Item = &'f Fill>) -> Option<Fee> {
         };
     }
     total
-}
-
-/// Runs two futures at the same time, to the end of both.
-pub(crate) async fn both(first: impl Future<Output = ()>, second: impl Future<Output = ()>) {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    let mut ended = (false, false);
-    poll_fn(|context| {
-        ended.0 = ended.0 || first.as_mut().poll(context).is_ready();
-        ended.1 = ended.1 || second.as_mut().poll(context).is_ready();
-        if ended.0 && ended.1 { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 /// The requests whose orders wait for an outcome, for a health page.

@@ -28,6 +28,7 @@ mod as_text;
 mod cached_config;
 mod calendar;
 mod carry;
+mod close_all;
 mod config;
 mod consume;
 mod desk;
@@ -61,6 +62,7 @@ pub use address::{AllowList, TRADINGVIEW_ADDRESSES};
 pub use answer::{Answer, WithoutFee};
 pub use cached_config::{CachedConfig, MemoryConfig};
 pub use calendar::{iso_8601, utc_date};
+pub use close_all::{CloseAll, Closed};
 pub use config::{ConfigSnapshot, ConfigStore, ConfigUnavailable, ConfigWarning, QueueMode};
 pub use desk::{Desk, DeskSettings};
 pub use drive::RecoverySummary;
@@ -89,7 +91,8 @@ pub use signal::{OrderType, QuantityUnit, Signal};
 pub use sizing::{SizingError, check_cap, percent_of, size_from_usdt};
 pub use steady_clock::SteadyClock;
 pub use store::{
-    Holding, LogEntry, LogLevel, RefusedSignal, Reservation, SignalStore, StoreUnavailable,
+    HeldPosition, Holding, LogEntry, LogLevel, RefusedSignal, Reservation, SignalStore,
+    StoreUnavailable,
 };
 pub use symbol::{SymbolError, normalize_symbol};
 pub use trace::{Step, Trace};

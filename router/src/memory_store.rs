@@ -6,8 +6,8 @@ use hoox_connector::{Symbol, Timestamp, Venue};
 
 use crate::lifecycle::Durability;
 use crate::{
-    Admission, CallerId, Holding, IdempotencyKey, LogEntry, MemoryRate, Record, RefusedSignal,
-    RequestId, Reservation, SignalStore, StoreUnavailable, holdings,
+    Admission, CallerId, HeldPosition, Holding, IdempotencyKey, LogEntry, MemoryRate, Record,
+    RefusedSignal, RequestId, Reservation, SignalStore, StoreUnavailable, holdings,
 };
 
 /// How many keys and records are kept, and how many refusals.
@@ -190,6 +190,22 @@ impl SignalStore for MemoryStore {
                 && record.signal.test == test
         };
         Ok(holdings(kept.records.values().filter(of_symbol)))
+    }
+
+    async fn open_positions(&self) -> Result<Vec<HeldPosition>, StoreUnavailable> {
+        let kept = self.available()?;
+        let place =
+            |record: &Record| (record.intent.venue, record.intent.symbol, record.signal.test);
+        let mut places: Vec<_> = kept.records.values().map(place).collect();
+        places.sort_unstable_by_key(|(venue, symbol, test)| (*venue, symbol.to_string(), *test));
+        places.dedup();
+        let open = places.into_iter().flat_map(|at| {
+            let (venue, symbol, test) = at;
+            let records = kept.records.values().filter(|record| place(record) == at);
+            let held = holdings(records).into_iter();
+            held.map(move |holding| HeldPosition { venue, symbol, test, holding })
+        });
+        Ok(open.collect())
     }
 }
 

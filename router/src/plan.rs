@@ -12,9 +12,9 @@ use crate::carry::{Job, leg_bit};
 use crate::record::{Intent, WrittenOrder};
 use crate::sizing::{SizingError, check_cap, size_from_usdt};
 use crate::{
-    ActionError, Choice, ConfigSnapshot, ConfigStore, ErrorCode, Exchange, Exchanges, Failure,
-    FlipGuard, IdempotencyKey, Leg, OrderType, QuantityUnit, Queue, RouteError, Router, Signal,
-    SignalStore, choose, client_order_id, closing_legs, entry_leg, percent_of,
+    ActionError, Choice, ChoiceReason, ConfigSnapshot, ConfigStore, ErrorCode, Exchange, Exchanges,
+    Failure, FlipGuard, IdempotencyKey, Leg, OrderType, QuantityUnit, Queue, RouteError, Router,
+    Signal, SignalStore, choose, client_order_id, closing_legs, entry_leg, percent_of,
 };
 
 /// How old a price may be that only checks an order's value; the exchange checks it again.
@@ -39,9 +39,13 @@ where
     /// The exchange a signal goes to, whether or not it is well.
     pub(crate) async fn route(
         &self,
-        signal: &Signal,
+        job: &Job<'_>,
         config: &ConfigSnapshot,
     ) -> Result<Choice, Failure> {
+        if let Some(venue) = job.pinned {
+            return Ok(Choice::new(venue, ChoiceReason::Position));
+        }
+        let signal = job.signal;
         let now = self.clock.monotonic();
         let symbol_override = self.config.symbol_override(config, signal.symbol, now).await;
         let symbol_override = symbol_override.map_err(|_| crate::router::halted())?;

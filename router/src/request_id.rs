@@ -2,6 +2,7 @@ use core::fmt;
 
 use arrayvec::ArrayString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The name of one request, a UUID v4 where we make it: `requestId` in every body, `X-Request-Id` in
@@ -41,6 +42,14 @@ impl RequestId {
             }
         }
         Self(text)
+    }
+
+    /// The id of one part of this request: the same whenever it is made of the same name.
+    pub(crate) fn part(&self, name: &str) -> Self {
+        let digest = Sha256::new().chain_update(self.as_str()).chain_update([0]).chain_update(name);
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
+        Self::from_random(bytes)
     }
 
     /// The id as text.

@@ -58,6 +58,8 @@ pub enum ChoiceReason {
     Signal,
     /// `exchanges:default_routing`.
     Default,
+    /// The position to close is there.
+    Position,
     /// The exchanges before it in `routing:failover:order` were passed over.
     Failover,
 }

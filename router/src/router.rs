@@ -161,7 +161,7 @@ where
     pub async fn handle(&self, body: &[u8], peer: Option<IpAddr>, request_id: RequestId) -> Answer {
         let mut incoming = self.incoming(request_id);
         match self.check(body, peer, &mut incoming).await {
-            Ok((signal, mode)) => self.carry_out(&signal, incoming, mode).await,
+            Ok((signal, mode)) => self.carry_out(&signal, incoming, mode, None).await,
             Err(failure) => incoming.fail(&failure),
         }
     }
@@ -175,7 +175,7 @@ where
             self.log(&incoming, Some(&signal), &failure).await;
             return incoming.fail(&failure);
         }
-        self.carry_out(&signal, incoming, QueueMode::DirectOnly).await
+        self.carry_out(&signal, incoming, QueueMode::DirectOnly, None).await
     }
 
     /// The checks before the idempotency lock; the first that fails decides the answer.

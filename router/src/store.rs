@@ -121,6 +121,28 @@ pub trait SignalStore {
         let _ = (venue, symbol, test);
         async { Ok(Vec::new()) }
     }
+
+    /// Every open position according to our own ledger. Asked only of exchanges that do not answer
+    /// for their own.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    fn open_positions(&self) -> impl Future<Output = Result<Vec<HeldPosition>, StoreUnavailable>> {
+        async { Ok(Vec::new()) }
+    }
+}
+
+/// An open position of our own ledger, and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldPosition {
+    /// The exchange.
+    pub venue: Venue,
+    /// The symbol.
+    pub symbol: Symbol,
+    /// Whether it is at the exchange's test venue.
+    pub test: bool,
+    /// The position.
+    pub holding: Holding,
 }
 
 impl<S: SignalStore> SignalStore for std::sync::Arc<S> {
@@ -192,6 +214,10 @@ impl<S: SignalStore> SignalStore for std::sync::Arc<S> {
         test: bool,
     ) -> impl Future<Output = Result<Vec<Holding>, StoreUnavailable>> {
         S::holdings(self, venue, symbol, test)
+    }
+
+    fn open_positions(&self) -> impl Future<Output = Result<Vec<HeldPosition>, StoreUnavailable>> {
+        S::open_positions(self)
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use axum::http::HeaderName;
 use hoox_connector::{Credentials, Venue};
+use hoox_router::Passkey;
 use hoox_signer::Secret;
 use tokio::net::TcpListener;
 
@@ -17,9 +18,10 @@ use crate::service::{AccountSetup, Service, Setup};
 
 /// Take signals over HTTP and place orders.
 ///
-/// Listens for POST /webhook and GET /health. Secrets come from the environment:
+/// Listens for POST /webhook, POST /close-all and GET /health. Secrets come from the environment:
 ///
 ///   WEBHOOK_API_KEY                        the passkey of the signals, plain or sha256:HEX
+///   INTERNAL_KEY_BINDING                   the key of POST /close-all, plain or sha256:HEX
 ///   BINANCE_API_KEY, BINANCE_API_SECRET    an account (a PEM secret is an Ed25519 or RSA key)
 ///   BYBIT_API_KEY, BYBIT_API_SECRET        the same at Bybit
 ///   MEXC_API_KEY, MEXC_API_SECRET          the same at MEXC
@@ -87,8 +89,13 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let consumer = tokio::spawn(crate::consumer::run(Arc::clone(&service)));
     let reconciling = Arc::clone(&service);
     let reconciler = tokio::spawn(async move { reconciling.keep_reconciling().await });
-    let shared =
-        Shared { service, address_header: args.address_header, server_timing: args.server_timing };
+    let shared = Shared {
+        service,
+        address_header: args.address_header,
+        server_timing: args.server_timing,
+        internal_key: environment("INTERNAL_KEY_BINDING")
+            .and_then(|key| Passkey::from_config(key.expose())),
+    };
     let listening = Listening::start(listener, shared)?;
     let url = format!("http://{}", listening.address());
     let mut stdout = std::io::stdout();

@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use axum::routing::{get, post};
 use hoox_connector::{Clock, SystemClock};
-use hoox_router::{Answer, ConfigStore, ErrorCode, Failure, RequestId, Trace};
+use hoox_router::{Answer, ConfigStore, ErrorCode, Failure, Passkey, RequestId, Trace};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) address_header: Option<HeaderName>,
     /// Whether answers tell how long each step took.
     pub(crate) server_timing: bool,
+    /// What `X-Internal-Auth-Key` must be for what only the operator may ask; without it nobody may.
+    pub(crate) internal_key: Option<Passkey>,
 }
 
 /// A server that listens.
@@ -55,6 +57,7 @@ impl Listening {
         let routes = Routes::new()
             .route("/webhook", post(webhook))
             .route("/health", get(health))
+            .route("/close-all", post(close_all))
             .method_not_allowed_fallback(wrong_method)
             .fallback(not_found)
             .with_state(shared)
@@ -114,6 +117,40 @@ async fn webhook(
             respond(&Answer::failure(id, &failure))
         }
     }
+}
+
+/// Closes every open position (trade.md §1), for whoever has the internal key.
+async fn close_all(State(shared): State<Shared>, headers: HeaderMap) -> Response<Body> {
+    let presented = headers.get("x-internal-auth-key").and_then(|key| key.to_str().ok());
+    let known = shared.internal_key.as_ref().zip(presented);
+    if known.and_then(|(key, presented)| key.verify(presented)).is_none() {
+        return fail(ErrorCode::Unauthorized, "The internal key is missing or wrong.");
+    }
+    let given = headers.get("x-request-id").and_then(|id| RequestId::new(id.to_str().ok()?).ok());
+    let id = given.unwrap_or_else(new_request_id);
+    let service = Arc::clone(&shared.service);
+    // The operator hanging up must not stop it half-way.
+    let task = tokio::spawn(async move { service.router.close_all(id, false).await });
+    let Ok(all) = task.await else { return fail(ErrorCode::Internal, "Internal error.") };
+    let closes = all.closes.iter().map(|close| {
+        let answer: serde_json::Value =
+            serde_json::from_str(&close.answer.body).unwrap_or_default();
+        serde_json::json!({
+            "exchange": close.venue.as_str(), "symbol": close.symbol.as_str(),
+            "side": close.side, "status": close.answer.status, "answer": answer,
+        })
+    });
+    let unreachable = all.unreachable.iter().map(|venue| venue.as_str());
+    let body = serde_json::json!({
+        "success": all.is_complete(),
+        "requestId": id,
+        "result": {
+            "closes": closes.collect::<Vec<_>>(),
+            "unreachable": unreachable.collect::<Vec<_>>(),
+        },
+    });
+    let status = if all.is_complete() { StatusCode::OK } else { StatusCode::BAD_GATEWAY };
+    build(status, body.to_string(), [(HeaderName::from_static("x-request-id"), id.to_string())])
 }
 
 async fn health(State(shared): State<Shared>) -> Response<Body> {

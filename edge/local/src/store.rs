@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hoox_connector::{Clock, Decimal, Symbol, SystemClock, Timestamp, Venue, parse_decimal};
 use hoox_router::{
-    Admission, CallerId, Durability, Holding, IdempotencyKey, LogEntry, LogLevel, MemoryRate,
-    Record, RefusedSignal, RequestId, Reservation, Settings, SignalStore, State, SteadyClock,
-    StoreUnavailable,
+    Admission, CallerId, Durability, HeldPosition, Holding, IdempotencyKey, LogEntry, LogLevel,
+    MemoryRate, Record, RefusedSignal, RequestId, Reservation, Settings, SignalStore, State,
+    SteadyClock, StoreUnavailable,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
@@ -396,6 +396,11 @@ impl SignalStore for SqliteStore {
         })?;
         held.retain(|holding| !holding.size.is_zero());
         Ok(held)
+    }
+
+    async fn open_positions(&self) -> Result<Vec<HeldPosition>, StoreUnavailable> {
+        self.inner.writer.synced(Job::Flush).await?;
+        self.read(positions::open)
     }
 }
 

@@ -355,3 +355,91 @@ async fn take_profit_needs_an_exchange_that_attaches_it() {
         (Some(dec("40000")), Some(dec("20000.5")))
     );
 }
+
+#[tokio::test]
+async fn a_partial_close_closes_a_part_and_never_more_than_is_open() {
+    let world = World::new();
+    world.desk().hold(PositionSide::Long, "0.5");
+    let close = |fields: &str| format!(r#""action":"CLOSE","partial":true,{fields}"#);
+    let answer = world.send(&close(r#""quantity":0.2"#)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let order = *world.desk().placed()[0].order();
+    assert_eq!((order.kind.quantity(), order.reduce_only), (Some(dec("0.2")), true));
+    let half = close(r#""quantity":50,"quantityUnit":"percent""#);
+    assert_eq!(world.send(&half).await.status, 200);
+    assert_eq!(world.desk().placed()[1].quantity(), Some(dec("0.25")));
+    let answer = world.send(&close(r#""quantity":0.51"#)).await;
+    assert_eq!((answer.status, answer.code), (400, Some("VALIDATION_ERROR")));
+    for fields in [
+        r#""action":"LONG","partial":true"#.to_owned(),
+        close(r#""quantity":1,"quantityUnit":"usdt""#),
+        close(r#""quantity":101,"quantityUnit":"percent""#),
+    ] {
+        assert_eq!(world.send(&fields).await.status, 400, "{fields}");
+    }
+    let missing =
+        body(r#""action":"CLOSE","partial":true"#).replace(r#""quantity":0.01"#, r#""test":false"#);
+    assert_eq!(world.post(&missing, None).await.status, 400);
+    assert_eq!(world.desk().placed().len(), 2);
+
+    let world = World::with(|desk| desk.mode = PositionMode::Hedge);
+    world.desk().hold(PositionSide::Long, "0.2");
+    world.desk().hold(PositionSide::Short, "0.3");
+    assert_eq!(world.send(&close(r#""quantity":0.1"#)).await.status, 400, "which side?");
+    let short = close(r#""quantity":0.1"#).replace("CLOSE", "CLOSE_SHORT");
+    assert_eq!(world.send(&short).await.status, 200);
+    assert_eq!(world.desk().placed()[0].order().side, Side::Buy);
+}
+
+#[tokio::test]
+async fn percent_sizes_are_of_the_available_balance_times_leverage_over_price() {
+    let world = World::new();
+    let fields = r#""quantity":25,"quantityUnit":"percent","leverage":4"#;
+    assert_eq!(world.send(fields).await.status, 200);
+    // 25 % of 1000 × 4 ÷ 30000 = 0.0333…
+    assert_eq!(world.desk().placed()[0].quantity(), Some(dec("0.033")));
+}
+
+#[tokio::test]
+async fn close_all_flattens_every_exchange_even_halted_and_disabled_ones() {
+    let world = World::with(|desk| desk.mode = PositionMode::Hedge);
+    world.set("trade:kill_switch", "true");
+    world.set("exchange:binance:enabled", "false");
+    world.set("routing:dynamic:enabled", "true");
+    world.set("exchanges:routing:BTCUSDT", "bybit");
+    world.desk().hold(PositionSide::Long, "0.2");
+    world.desk().hold(PositionSide::Short, "0.3");
+    world.desk_of(Venue::Binance).hold(PositionSide::Long, "0.7");
+    let id = next_id();
+    let all = world.router.close_all(id, false).await;
+    assert!(all.is_complete(), "{all:?}");
+    assert_eq!((all.closes.len(), world.store.records().len()), (3, 3));
+    assert_eq!(world.desk().placed().len(), 2);
+    let binance = world.desk_of(Venue::Binance).placed();
+    assert_eq!(binance[0].quantity(), Some(dec("0.7")));
+    assert!(binance[0].order().reduce_only);
+
+    // The positions of this exchange never shrink, which makes the repetition a hard one.
+    let again = world.router.close_all(id, false).await;
+    assert!(again.closes.iter().all(|close| close.answer.code == Some("DUPLICATE_REQUEST")));
+    assert_eq!(world.desk().orders() + world.desk_of(Venue::Binance).orders(), 3);
+}
+
+#[tokio::test]
+async fn close_all_leaves_alone_what_is_being_closed_and_says_whom_it_could_not_ask() {
+    let world = World::new();
+    assert_eq!(world.send("").await.status, 200);
+    world.desk().hold(PositionSide::Long, "0.01");
+    world.desk().script([Next::LoseReply]);
+    world.desk().fall_silent_once_placed();
+    let all = world.router.close_all(next_id(), false).await;
+    assert_eq!(all.closes[0].answer.code, Some("EXCHANGE_TIMEOUT"));
+    // It still does not answer: the ledger knows the position, and that its close is not settled.
+    let all = world.router.close_all(next_id(), false).await;
+    assert_eq!(all.unreachable, [Venue::Bybit]);
+    assert!(!all.is_complete());
+    assert_eq!(world.desk().placed().len(), 2);
+    world.desk().set_silent(false);
+    world.router.recover().await.unwrap();
+    assert_eq!(world.desk().orders(), 2);
+}

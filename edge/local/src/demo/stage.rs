@@ -50,8 +50,12 @@ impl Stage {
         };
         let service = Arc::new(Service::open(setup).await?);
         let listener = TcpListener::bind(any_port).await?;
-        let shared =
-            Shared { service: Arc::clone(&service), address_header: None, server_timing: true };
+        let shared = Shared {
+            service: Arc::clone(&service),
+            address_header: None,
+            server_timing: true,
+            internal_key: None,
+        };
         let listening = Listening::start(listener, shared)?;
         let webhook = format!("http://{}/webhook", listening.address());
         let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build()?;

@@ -1,7 +1,7 @@
 //! Positions and executions, kept from the fills of records (trade.md §10, data.md §2).
 
-use hoox_connector::{Decimal, PositionSide, parse_decimal};
-use hoox_router::{Holding, PositionFill, Record, apply_fill};
+use hoox_connector::{Decimal, PositionSide, Symbol, parse_decimal};
+use hoox_router::{HeldPosition, Holding, PositionFill, Record, apply_fill};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// What a record says has filled.
@@ -189,6 +189,25 @@ pub(super) fn held(
         Ok(holding)
     })?;
     rows.collect()
+}
+
+/// Every open position.
+pub(super) fn open(connection: &Connection) -> rusqlite::Result<Vec<HeldPosition>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT exchange, symbol, test FROM positions WHERE closed_at IS NULL",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut open = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (exchange, name, test): (String, String, bool) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
+        // Names that no exchange and no symbol has were never written by this program.
+        let (Ok(venue), Ok(symbol)) = (exchange.parse(), Symbol::new(&name)) else { continue };
+        let held = held(connection, &exchange, &name, test)?;
+        let held = held.into_iter().filter(|holding| !holding.size.is_zero());
+        open.extend(held.map(|holding| HeldPosition { venue, symbol, test, holding }));
+    }
+    Ok(open)
 }
 
 /// The documented name of a position's side.

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use hoox_venue::{BybitLimits, Config, Limits, MexcLimits, Running, Server, Venue};
 
 pub const PASSKEY: &str = "test-passkey";
+pub const INTERNAL_KEY: &str = "test-internal-key";
 
 pub async fn venue() -> Running {
     let mut config = Config { limits: Limits::unlimited(), ..Config::default() };
@@ -44,6 +45,7 @@ impl Serve {
             .args(["--config", "webhook:rate_limit_per_minute=0"])
             .args(args)
             .env("WEBHOOK_API_KEY", PASSKEY)
+            .env("INTERNAL_KEY_BINDING", INTERNAL_KEY)
             .env("HOOX_LOG", "error")
             .stdout(Stdio::piped())
             .spawn()

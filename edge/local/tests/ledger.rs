@@ -1,0 +1,162 @@
+//! The queue, positions, profit and the life of a request, through the program and its database.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::path::Path;
+use std::time::Duration;
+
+use common::{PASSKEY, Serve, post, signal, venue};
+use hoox_connector::{Clock, SystemClock, Timestamp};
+use hoox_ledger::ledger::{Ledger, LedgerError, TradeFilter};
+
+const EVERYWHERE: [&str; 2] = ["--config", "webhooks:queue_mode=queue_everywhere"];
+
+/// Waits until `done` says so; the ledger is read as another process reads it.
+async fn until(data: &Path, done: impl Fn(&Ledger) -> bool) -> Ledger {
+    for _ in 0..400 {
+        let ledger = Ledger::open(data).unwrap();
+        if done(&ledger) {
+            return ledger;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never came to it");
+}
+
+fn filled(ledger: &Ledger) -> usize {
+    let filter = TradeFilter { status: Some("Filled"), ..TradeFilter::default() };
+    ledger.trades(&filter).unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn queued_signals_and_their_locks_survive_sigkill() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let body = |n: u32| {
+        signal(&format!(
+            r#""exchange":"binance","action":"LONG","symbol":"SOLUSDT","quantity":1,"idempotencyKey":"q-{n}""#
+        ))
+    };
+    let mut requests = Vec::new();
+    for round in 0..3 {
+        let serve = Serve::start(&venue, data.path(), &EVERYWHERE);
+        for n in 0..5 {
+            let (status, answer) = post(&serve.url, body(round * 5 + n)).await;
+            assert_eq!((status, answer["status"].as_str()), (202, Some("Enqueued")), "{answer}");
+            requests.push(answer["requestId"].as_str().unwrap().to_owned());
+        }
+        serve.kill();
+    }
+    let serve = Serve::start(&venue, data.path(), &EVERYWHERE);
+    let ledger = until(data.path(), |ledger| filled(ledger) == 15).await;
+    assert_eq!(post(&serve.url, body(0)).await.0, 409);
+    let counters = venue.with(|exchange| exchange.counters());
+    assert_eq!((counters.orders, counters.reused_client_ids), (15, 0));
+    assert!(ledger.queue(10).unwrap().is_empty() && ledger.dead_letters(10).unwrap().is_empty());
+    for id in &requests {
+        let life = ledger.life(id).unwrap().unwrap();
+        assert_eq!((life.signals.len(), life.trades.len(), life.executions.len()), (1, 1, 1));
+        assert_eq!(life.signals[0].outcome, "Filled");
+        assert!(!serde_json::to_string(&life).unwrap().contains(PASSKEY));
+    }
+    assert_eq!(ledger.life("nobody").unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn poison_becomes_a_dead_letter_and_a_good_letter_is_replayed_once() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::start(&venue, data.path(), &[]);
+    let good = r#"{"requestId":"letter","exchange":"bybit","action":"LONG","symbol":"BTCUSDT","quantity":0.01,"idempotencyKey":"idemp:letter:live","queuedAt":"2020-01-01T00:00:00Z"}"#;
+    let other = rusqlite::Connection::open(data.path().join("hoox.db")).unwrap();
+    for body in ["poison", good] {
+        other
+            .execute(
+                "INSERT INTO queue (request_id, body, attempts, queued_at, due_at)
+                 VALUES ('letter', ?1, 0, 0, 0)",
+                [body],
+            )
+            .unwrap();
+    }
+    // The one is no signal, the other is years old.
+    let ledger = until(data.path(), |ledger| ledger.dead_letters(10).unwrap().len() == 2).await;
+    let letters = ledger.dead_letters(10).unwrap();
+    let id = |of: &str| u64::try_from(letters.iter().find(|it| it.body == of).unwrap().id).unwrap();
+    let now = SystemClock.now();
+    assert!(matches!(ledger.replay(id("poison"), now), Err(LedgerError::NotReplayable(_))));
+    assert!(matches!(ledger.replay(99, now), Err(LedgerError::NoSuchLetter(99))));
+    ledger.replay(id(good), now).unwrap();
+    assert!(matches!(ledger.replay(id(good), now), Err(LedgerError::NoSuchLetter(_))));
+    let ledger = until(data.path(), |ledger| filled(ledger) == 1).await;
+    assert_eq!(venue.with(|exchange| exchange.counters()).orders, 0, "not at Binance");
+    assert_eq!(ledger.positions(true).unwrap()[0].exchange, "bybit");
+    let life = ledger.life("letter").unwrap().unwrap();
+    assert!(life.log.iter().any(|line| line.level == "ERROR"));
+    drop(serve);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn positions_and_profit_follow_the_fills_and_close_all_flattens() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::start(&venue, data.path(), &[]);
+    let send = async |fields: &str| {
+        let (status, answer) = post(&serve.url, signal(fields)).await;
+        assert_eq!(status, 200, "{answer}");
+    };
+    for exchange in ["binance", "bybit", "mexc"] {
+        for (action, key) in [("LONG", "a"), ("LONG", "b")] {
+            send(&format!(
+                r#""exchange":"{exchange}","action":"{action}","symbol":"BTCUSDT","quantity":0.01,"idempotencyKey":"{exchange}-{key}""#
+            ))
+            .await;
+        }
+        send(&format!(
+            r#""exchange":"{exchange}","action":"CLOSE","symbol":"BTCUSDT","partial":true,"quantity":25,"quantityUnit":"percent""#
+        ))
+        .await;
+    }
+    let ledger = until(data.path(), |ledger| filled(ledger) == 9).await;
+    let open = ledger.positions(true).unwrap();
+    assert_eq!(open.len(), 3);
+    assert!(
+        open.iter().all(|it| (it.size.as_str(), it.side.as_str()) == ("0.015", "LONG")),
+        "{open:?}"
+    );
+
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let close_all = format!("{}/close-all", serve.url);
+    let refused = client.post(&close_all).send().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    let closed =
+        client.post(&close_all).header("X-Internal-Auth-Key", common::INTERNAL_KEY).send().await;
+    let closed = closed.unwrap();
+    assert_eq!(closed.status(), 200);
+    let body: serde_json::Value = serde_json::from_str(&closed.text().await.unwrap()).unwrap();
+    assert_eq!(body["result"]["closes"].as_array().unwrap().len(), 3, "{body}");
+
+    let ledger = until(data.path(), |ledger| ledger.positions(true).unwrap().is_empty()).await;
+    let all = ledger.positions(false).unwrap();
+    assert!(all.iter().all(|it| it.size == "0" && it.closed_at.is_some()), "{all:?}");
+    let ledger = until(data.path(), |ledger| {
+        let executions = ledger.pnl_by_day(Timestamp::default()).unwrap();
+        executions.iter().map(|day| day.executions).sum::<u32>() == 12
+    })
+    .await;
+    let days = ledger.pnl_by_day(Timestamp::default()).unwrap();
+    let sum: hoox_connector::Decimal =
+        days.iter().map(|day| day.realized_pnl.parse::<hoox_connector::Decimal>().unwrap()).sum();
+    let positions: hoox_connector::Decimal =
+        all.iter().map(|it| it.realized_pnl.parse::<hoox_connector::Decimal>().unwrap()).sum();
+    assert_eq!(sum, positions);
+    assert_eq!(days.iter().map(|day| day.unknown).sum::<u32>(), 0);
+}
+
+#[test]
+fn a_directory_without_a_ledger_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    let error = Ledger::open(data.path()).unwrap_err().to_string();
+    assert!(error.contains("hoox serve"), "{error}");
+}

@@ -22,6 +22,8 @@
 //! ```
 
 mod account;
+#[cfg(all(feature = "websocket", not(target_arch = "wasm32")))]
+pub mod sessions;
 mod stage;
 mod trading;
 

@@ -326,7 +326,10 @@ fn a_listen_key_gets_orders_deals_and_balances_until_it_ends() {
     );
     assert_eq!((order.number(7), order.number(8), order.text(11)), (1, 1, "0.01"));
     let account = frames.iter().find(|f| f.0.contains_key(&307)).expect("a balance").message(307);
-    assert_eq!((account.text(1), account.text(4), account.text(6)), ("USDT", "-630", "630"));
+    assert_eq!(
+        (account.text(1), account.text(4), account.text(6)),
+        ("USDT", "-630.315", "630.315")
+    );
     let market = "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.02";
     desk.spot("POST /api/v3/order", market).ok();
     let frames = protos(&take(&mut desk, session));

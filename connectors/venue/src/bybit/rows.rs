@@ -165,7 +165,7 @@ pub(super) fn show(engine: &Engine, desk: &Desk, market: Market, row: &Row<'_>) 
     let optional = |v: Decimal| if v.is_zero() { String::new() } else { fixed(v, places) };
     let post_only = tif == TimeInForce::Gtx || o.is_some_and(|o| o.kind == OrderKind::LimitMaker);
     let updated = o.map(|o| o.updated_ms).or(row.algo.map(|a| a.updated_ms)).unwrap_or(0);
-    json!({
+    let mut shown = json!({
         "orderId": ids::order_id(market, row.id),
         "orderLinkId": order::link_of(engine, row.id),
         "blockTradeId": "", "symbol": i.symbol, "price": fixed(price, places),
@@ -204,10 +204,15 @@ pub(super) fn show(engine: &Engine, desk: &Desk, market: Market, row: &Row<'_>) 
             |o| o.reduce_only || o.closing,
         ),
         "closeOnTrigger": a.is_some_and(|a| a.close_position), "smpType": "None", "smpGroup": 0,
-        "smpOrderId": "", "tpslMode": "", "tpLimitPrice": "", "slLimitPrice": "",
+        "smpOrderId": "", "tpLimitPrice": "", "slLimitPrice": "",
         "placeType": "", "createdTime": row.created_ms().to_string(),
         "updatedTime": updated.to_string(),
-    })
+    });
+    // Clients tell the markets apart by this field.
+    if let (Market::Linear, Some(shown)) = (market, shown.as_object_mut()) {
+        shown.insert("tpslMode".to_owned(), "".into());
+    }
+    shown
 }
 
 /// Commission of what an order has traded by then, in the asset it was paid in.

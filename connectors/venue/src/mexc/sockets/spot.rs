@@ -99,7 +99,7 @@ impl Spot {
         let (second, count) = self.messages;
         self.messages = if second == now / 1_000 { (second, count + 1) } else { (now / 1_000, 1) };
         if self.messages.1 > MAX_MESSAGES {
-            return cx.out.close(POLICY_VIOLATION, "too many messages");
+            return cx.out.too_many(POLICY_VIOLATION, "too many messages");
         }
         let Some(request) = request else { return cx.out.reply(answer(None, "Invalid request")) };
         let text = match method(&request) {

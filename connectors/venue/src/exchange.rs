@@ -5,13 +5,12 @@ use std::net::IpAddr;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use rust_decimal::Decimal;
 
 use crate::binance::Binance;
 use crate::bybit::Bybit;
 use crate::config::Config;
-use crate::control::{self, Counters, State};
-use crate::engine::{Engine, MAX_TIME_MS, Market, Rules, TradingStatus};
+use crate::control::{self, Counters};
+use crate::engine::{Engine, MAX_TIME_MS};
 use crate::fault::{Fault, FaultKind, FaultPlan, Faults};
 use crate::http::{Handled, HttpRequest, HttpResponse};
 use crate::latency::Latency;
@@ -56,6 +55,8 @@ pub struct Exchange {
     bybit: Books<Bybit>,
     mexc: Books<Mexc>,
     faults: Faults,
+    /// Maintenance that begins with the next time seen.
+    opening: Vec<Fault>,
     skew_ms: i64,
     latency: Latency,
     latency_rng: ChaCha8Rng,
@@ -97,6 +98,7 @@ macro_rules! on {
     };
 }
 
+mod inside;
 mod sockets;
 
 impl Exchange {
@@ -110,6 +112,7 @@ impl Exchange {
             bybit: Books::new(Bybit::new(&config)),
             mexc: Books::new(Mexc::new(&config)),
             faults: Faults::new(&config.script, config.faults.as_ref()),
+            opening: Vec::new(),
             skew_ms: 0,
             latency: config.latency,
             latency_rng,
@@ -118,7 +121,7 @@ impl Exchange {
             sockets: BTreeMap::new(),
         };
         for fault in config.script.iter().filter(|f| f.kind.is_immediate()) {
-            exchange.begin(0, fault);
+            exchange.begin(fault);
         }
         exchange
     }
@@ -128,6 +131,7 @@ impl Exchange {
         let Some((venue, path)) = Venue::of(request.path) else {
             return Handled::Reply(self.elsewhere(now_ms, request));
         };
+        self.observe(now_ms);
         if let Some(refusal) = self.down(now_ms, venue) {
             return Handled::Reply(refusal);
         }
@@ -157,12 +161,10 @@ impl Exchange {
     }
 
     /// Queues a fault. Those that hit no request or event take effect at once: a clock skew on all
-    /// venues, maintenance on those it matches, from the time last seen. False when ten thousand
-    /// are waiting.
+    /// venues, maintenance on those it matches. False when ten thousand are waiting.
     pub fn queue_fault(&mut self, fault: Fault) -> bool {
         if fault.kind.is_immediate() {
-            let now_ms = Venue::ALL.iter().map(|v| self.engine(*v).now_ms()).max();
-            self.begin(now_ms.unwrap_or(0), &fault);
+            self.begin(&fault);
             return true;
         }
         self.faults.push(fault)
@@ -181,6 +183,7 @@ impl Exchange {
     /// Forgets all faults, queued or drawn by chance, ends maintenance and sets the clock right.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
+        self.opening.clear();
         self.skew_ms = 0;
         for venue in Venue::ALL {
             on!(self, *venue, |books| books.down_until_ms = 0);
@@ -190,150 +193,6 @@ impl Exchange {
     /// Sets how long answers take on the wire.
     pub fn set_latency(&mut self, latency: Latency) {
         self.latency = latency;
-    }
-
-    /// [`Exchange::set_price_on`] Binance.
-    pub fn set_price(
-        &mut self,
-        now_ms: u64,
-        market: Market,
-        symbol: &str,
-        price: Option<Decimal>,
-    ) -> bool {
-        self.set_price_on(Venue::Binance, now_ms, market, symbol, price)
-    }
-
-    /// Pins the mid price of an instrument of a venue, or (with `None`) lets it walk again. Orders
-    /// that the new price reaches execute at once. False for an unknown symbol or a price below
-    /// one tick.
-    pub fn set_price_on(
-        &mut self,
-        venue: Venue,
-        now_ms: u64,
-        market: Market,
-        symbol: &str,
-        price: Option<Decimal>,
-    ) -> bool {
-        let engine = self.engine(venue);
-        engine.advance(now_ms);
-        let found = engine.find(market, symbol);
-        let pinned = found.is_some_and(|instrument| engine.pin_price(instrument, price));
-        self.settle(venue, now_ms);
-        pinned
-    }
-
-    /// [`Exchange::price_on`] Binance.
-    pub fn price(&mut self, now_ms: u64, market: Market, symbol: &str) -> Option<Decimal> {
-        self.price_on(Venue::Binance, now_ms, market, symbol)
-    }
-
-    /// The last price of an instrument of a venue; `None` for an unknown symbol.
-    pub fn price_on(
-        &mut self,
-        venue: Venue,
-        now_ms: u64,
-        market: Market,
-        symbol: &str,
-    ) -> Option<Decimal> {
-        let engine = self.engine(venue);
-        engine.advance(now_ms);
-        engine.find(market, symbol).map(|instrument| engine.last_price(instrument))
-    }
-
-    /// [`Exchange::set_status_on`] Binance.
-    pub fn set_status(&mut self, market: Market, symbol: &str, status: TradingStatus) -> bool {
-        self.set_status_on(Venue::Binance, market, symbol, status)
-    }
-
-    /// Opens or halts trading in an instrument of a venue. False for an unknown symbol.
-    pub fn set_status_on(
-        &mut self,
-        venue: Venue,
-        market: Market,
-        symbol: &str,
-        status: TradingStatus,
-    ) -> bool {
-        let engine = self.engine(venue);
-        let found = engine.find(market, symbol);
-        match found.and_then(|index| engine.instruments.get_mut(index)) {
-            Some(instrument) => {
-                instrument.status = status;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Changes rules of an instrument of a venue under its clients. False for an unknown symbol or
-    /// a value that is not above zero.
-    pub fn set_rules_on(
-        &mut self,
-        venue: Venue,
-        now_ms: u64,
-        market: Market,
-        symbol: &str,
-        rules: &Rules,
-    ) -> bool {
-        let engine = self.engine(venue);
-        engine.advance(now_ms);
-        let found = engine.find(market, symbol);
-        let set = found.is_some_and(|instrument| engine.set_rules(instrument, rules));
-        self.settle(venue, now_ms);
-        set
-    }
-
-    /// [`Exchange::state_of`] Binance.
-    pub fn state(&mut self, now_ms: u64, max_orders: usize) -> State {
-        self.state_of(Venue::Binance, now_ms, max_orders)
-    }
-
-    /// Everything on a venue's books at `now_ms`: at most `max_orders` of the newest orders per
-    /// account, positions, balances and counters.
-    pub fn state_of(&mut self, venue: Venue, now_ms: u64, max_orders: usize) -> State {
-        self.engine(venue).advance(now_ms);
-        self.settle(venue, now_ms);
-        let counters = self.counters_of(venue);
-        let waiting = self.faults.waiting();
-        on!(self, venue, |books| control::state(&books.engine, counters, waiting, max_orders))
-    }
-
-    /// [`Exchange::counters_of`] Binance.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        self.counters_of(Venue::Binance)
-    }
-
-    /// What has happened so far on a venue, in numbers.
-    #[must_use]
-    pub fn counters_of(&self, venue: Venue) -> Counters {
-        match venue {
-            Venue::Binance => self.binance.counters(&control::BINANCE, &self.binance.front.errors),
-            Venue::Bybit => self.bybit.counters(&control::BYBIT, &self.bybit.front.errors),
-            Venue::Mexc => self.mexc.counters(&control::MEXC, &self.mexc.front.errors),
-        }
-    }
-
-    /// Key of [`Exchange::credentials`] on Binance.
-    #[must_use]
-    pub fn api_key(&self) -> &str {
-        self.credentials(Venue::Binance).0
-    }
-
-    /// Secret of [`Exchange::credentials`] on Binance.
-    #[must_use]
-    pub fn api_secret(&self) -> &str {
-        self.credentials(Venue::Binance).1
-    }
-
-    /// Key and secret of a venue's first HMAC key: the generated one unless keys were configured;
-    /// empty if only other kinds were.
-    #[must_use]
-    pub fn credentials(&self, venue: Venue) -> (&str, &str) {
-        match venue {
-            Venue::Binance => self.binance.front.default_key(),
-            Venue::Bybit => self.bybit.front.default_key(),
-            Venue::Mexc => self.mexc.front.default_key(),
-        }
     }
 
     fn engine(&mut self, venue: Venue) -> &mut Engine {
@@ -367,20 +226,26 @@ impl Exchange {
     }
 
     /// Starts a fault that hits no request.
-    fn begin(&mut self, now_ms: u64, fault: &Fault) {
+    fn begin(&mut self, fault: &Fault) {
         if fault.kind == FaultKind::ClockSkew {
             self.skew_ms = fault.ms;
             return;
         }
-        let until_ms = now_ms.saturating_add(fault.ms_or(u64::MAX));
-        for venue in Venue::ALL {
-            let hit = fault.matches.as_deref().is_none_or(|text| venue.prefix().contains(text));
-            if hit {
-                on!(self, *venue, |books| {
-                    books.down_until_ms = until_ms;
-                    books.faults_injected += 1;
-                    books.sessions.reset(now_ms, None);
-                });
+        for venue in hit_by(fault) {
+            on!(self, venue, |books| {
+                books.faults_injected += 1;
+                books.sessions.reset(books.engine.now_ms(), None);
+            });
+        }
+        self.opening.push(fault.clone());
+    }
+
+    /// Lets maintenance begin now that the time is known.
+    fn observe(&mut self, now_ms: u64) {
+        for fault in std::mem::take(&mut self.opening) {
+            let until_ms = now_ms.saturating_add(fault.ms_or(u64::MAX));
+            for venue in hit_by(&fault) {
+                on!(self, venue, |books| books.down_until_ms = until_ms);
             }
         }
     }
@@ -465,6 +330,12 @@ impl<F: Front> Books<F> {
             ..control::counters(&self.engine, codes, errors, self.requests, injected)
         }
     }
+}
+
+/// The venues that maintenance is for.
+fn hit_by(fault: &Fault) -> impl Iterator<Item = Venue> + '_ {
+    let hit = |v: &Venue| fault.matches.as_deref().is_none_or(|text| v.prefix().contains(text));
+    Venue::ALL.iter().copied().filter(hit)
 }
 
 fn is_loopback(peer: IpAddr) -> bool {

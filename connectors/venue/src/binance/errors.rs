@@ -80,6 +80,7 @@ pub(super) const POSITION_MODE_POSITION: ApiError =
     error(400, -4068, "Position side cannot be changed if there exists position.");
 pub(super) const BAD_CALLBACK_RATE: ApiError = error(400, -2007, "Invalid callBack rate.");
 // UNVERIFIED numbers of the futures list from here on.
+pub(super) const BATCH_SIZE: ApiError = error(400, -4082, "Invalid number of batch place orders.");
 const QUANTITY_NOT_POSITIVE: i32 = -4003;
 const QUANTITY_BELOW_MIN: i32 = -4004;
 const QUANTITY_ABOVE_MAX: i32 = -4005;

@@ -172,11 +172,17 @@ impl Limiter {
         Ok(())
     }
 
-    /// Counts an accepted order.
-    pub(super) fn ordered(&mut self, market: Market, account: usize, now_ms: u64) -> OrderCounts {
+    /// Counts what an accepted request adds to the two counters.
+    pub(super) fn ordered(
+        &mut self,
+        market: Market,
+        account: usize,
+        now_ms: u64,
+        (short, long): (u64, u64),
+    ) -> OrderCounts {
         let orders = self.rolled(market, account, now_ms);
-        orders.short.count += 1;
-        orders.long.count += 1;
+        orders.short.count += short;
+        orders.long.count += long;
         OrderCounts { short: orders.short.count, long: orders.long.count }
     }
 
@@ -292,13 +298,13 @@ mod tests {
         let mut l = limiter();
         for n in 1..=2 {
             assert_eq!(l.may_order(Market::Linear, 0, T0), Ok(()));
-            assert_eq!(l.ordered(Market::Linear, 0, T0), OrderCounts { short: n, long: n });
+            assert_eq!(l.ordered(Market::Linear, 0, T0, (1, 1)), OrderCounts { short: n, long: n });
         }
         let refused = l.may_order(Market::Linear, 0, T0 + 4_000).expect_err("third in 10 s");
         assert_eq!((refused.status, refused.code, refused.retry_after_s), (429, -1015, Some(6)));
         assert_eq!(l.may_order(Market::Linear, 1, T0), Ok(()), "another account");
         assert_eq!(l.may_order(Market::Linear, 0, T0 + 10_000), Ok(()));
-        l.ordered(Market::Linear, 0, T0 + 10_000);
+        l.ordered(Market::Linear, 0, T0 + 10_000, (1, 1));
         let refused = l.may_order(Market::Linear, 0, T0 + 20_000).expect_err("fourth in a minute");
         assert_eq!(refused.retry_after_s, Some(40));
     }
@@ -306,8 +312,8 @@ mod tests {
     #[test]
     fn filled_spot_orders_stop_counting() {
         let mut l = limiter();
-        l.ordered(Market::Spot, 0, T0);
-        l.ordered(Market::Spot, 0, T0);
+        l.ordered(Market::Spot, 0, T0, (1, 1));
+        l.ordered(Market::Spot, 0, T0, (1, 1));
         l.filled(0, 1);
         assert_eq!(l.counts(Market::Spot, 0, T0), OrderCounts { short: 1, long: 1 });
     }

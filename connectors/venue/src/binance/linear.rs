@@ -1,12 +1,18 @@
 //! Linear orders and trades (`/fapi/v1`).
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
+use serde_json::value::RawValue;
 
 use super::errors::{
-    ApiError, BAD_TIME_IN_FORCE, BAD_TYPE, INTERNAL, UNKNOWN_ORDER_ON_CANCEL,
+    ApiError, BAD_TIME_IN_FORCE, BAD_TYPE, BATCH_SIZE, INTERNAL, UNKNOWN_ORDER_ON_CANCEL,
     UNKNOWN_ORDER_ON_QUERY, USE_ALGO_ENDPOINT,
 };
 use super::json::{Fixed, LinearOrder, LinearTrade, f8, write};
+use super::params::Params;
+use super::routes::LINEAR_ORDER;
 use super::{Answer, Call};
 use crate::engine::{
     Amendment, NewOrder, Order, OrderKind, PositionSide, Side, Status, TimeInForce,
@@ -14,6 +20,9 @@ use crate::engine::{
 
 /// Default self-trade prevention of the venue.
 pub(super) const STP: &str = "EXPIRE_MAKER";
+
+/// Most orders in a batch.
+const MAX_BATCH: usize = 5;
 
 pub(super) fn place(call: &mut Call<'_>) -> Answer {
     let result = call.result_wanted()?;
@@ -32,6 +41,38 @@ pub(super) fn place(call: &mut Call<'_>) -> Answer {
         shown.cum_quote = None;
     }
     write(&shown)
+}
+
+/// Up to five orders in one request, each with an answer of its own. Source: Binance's
+/// documentation of `batchOrders` (USD-M trade endpoints).
+pub(super) fn place_batch(call: &mut Call<'_>) -> Answer {
+    let list = call.params.require("batchOrders")?;
+    let orders: Vec<BTreeMap<Cow<'_, str>, &RawValue>> =
+        serde_json::from_str(list).map_err(|_| ApiError::bad_value("batchOrders"))?;
+    if !(1..=MAX_BATCH).contains(&orders.len()) {
+        return Err(BATCH_SIZE);
+    }
+    let mut answers = Vec::with_capacity(orders.len());
+    for order in &orders {
+        let pairs = order.iter().map(|(name, value)| (name.as_ref(), value.get()));
+        let answer = Params::from_json(pairs).and_then(|params| {
+            params.only(LINEAR_ORDER)?;
+            place(&mut Call {
+                engine: &mut *call.engine,
+                params: &params,
+                limiter: &mut *call.limiter,
+                listen_keys: &mut *call.listen_keys,
+                rng: &mut *call.rng,
+                cancel_ids: &mut *call.cancel_ids,
+                account: call.account,
+                market: call.market,
+                server_ms: call.server_ms,
+            })
+        });
+        let answer = answer.unwrap_or_else(|error| error.body());
+        answers.push(String::from_utf8(answer).map_err(|_| INTERNAL)?);
+    }
+    Ok(format!("[{}]", answers.join(",")).into_bytes())
 }
 
 pub(super) fn test(call: &mut Call<'_>) -> Answer {

@@ -208,7 +208,7 @@ impl Binance {
             }
         }
         params.only(route.params)?;
-        if route.counts_as_order {
+        if route.orders != (0, 0) {
             self.limiter.may_order(market, account, server_ms)?;
         }
         let body = (route.run)(&mut Call {
@@ -222,8 +222,8 @@ impl Binance {
             market,
             server_ms,
         })?;
-        if route.counts_as_order {
-            *counts = Some(self.limiter.ordered(market, account, server_ms));
+        if route.orders != (0, 0) {
+            *counts = Some(self.limiter.ordered(market, account, server_ms, route.orders));
         }
         Ok(body)
     }

@@ -16,7 +16,8 @@ pub(super) struct Route {
     pub(super) security: Security,
     /// Request weight, which may depend on the parameters.
     pub(super) weight: fn(&Params<'_>) -> u64,
-    pub(super) counts_as_order: bool,
+    /// What it adds to the 10-second and the longer order counter; zeros for what is no order.
+    pub(super) orders: (u64, u64),
     /// Known parameters besides `timestamp`, `recvWindow` and `signature`.
     pub(super) params: &'static [&'static str],
     pub(super) run: fn(&mut Call<'_>) -> Answer,
@@ -112,7 +113,7 @@ const SPOT_ORDER: &[&str] = &[
     "strategyType",
     "computeCommissionRates",
 ];
-const LINEAR_ORDER: &[&str] = &[
+pub(super) const LINEAR_ORDER: &[&str] = &[
     "symbol",
     "side",
     "positionSide",
@@ -165,7 +166,7 @@ const fn route(
     params: &'static [&'static str],
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Route {
-    Route { method, path, security, weight, counts_as_order: false, params, run }
+    Route { method, path, security, weight, orders: (0, 0), params, run }
 }
 
 const fn order(
@@ -175,7 +176,7 @@ const fn order(
     params: &'static [&'static str],
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Route {
-    Route { method, path, security: Trade, weight, counts_as_order: true, params, run }
+    Route { method, path, security: Trade, weight, orders: (1, 1), params, run }
 }
 
 #[rustfmt::skip]
@@ -210,6 +211,7 @@ static SPOT: &[Route] = &[
 #[rustfmt::skip]
 static LINEAR: &[Route] = &[
     order("POST", "/fapi/v1/order", W0, LINEAR_ORDER, linear::place),
+    Route { orders: (5, 1), ..route("POST", "/fapi/v1/batchOrders", Trade, W5, &["batchOrders"], linear::place_batch) },
     route("POST", "/fapi/v1/order/test", Trade, W0, LINEAR_ORDER, linear::test),
     order("PUT", "/fapi/v1/order", W0,
         &["symbol", "side", "quantity", "price", "orderId", "origClientOrderId", "priceMatch"], linear::modify),

@@ -41,6 +41,7 @@ impl Exchange {
         let Some((venue, path)) = Venue::of(request.path) else {
             return refuse(HttpResponse::html(404, "Not Found"));
         };
+        self.observe(now_ms);
         if let Some(refusal) = self.down(now_ms, venue) {
             return refuse(refusal);
         }
@@ -132,6 +133,7 @@ impl Exchange {
     /// disconnected. Returns when to call again at the latest; `None` as long as no session is
     /// open.
     pub fn poll(&mut self, now_ms: u64) -> Option<u64> {
+        self.observe(now_ms);
         let server_ms = self.server_ms(now_ms);
         let mut next: Option<u64> = None;
         for venue in Venue::ALL {

@@ -6,6 +6,7 @@
 //! what a client leaves unread, and the faults that hit streams. What is said on a connection is
 //! the front's matter.
 
+mod entry;
 mod outbox;
 mod sessions;
 
@@ -17,8 +18,9 @@ use crate::engine::{Engine, Event};
 use crate::fault::Fault;
 use crate::http::{HttpRequest, HttpResponse};
 
+pub(crate) use entry::Verdict;
 pub(crate) use outbox::{Answers, Outbox};
-pub(crate) use sessions::{Bench, Sessions, Verdict};
+pub(crate) use sessions::{Bench, Sessions};
 
 /// Longest message a client may send, in bytes.
 pub const MAX_MESSAGE: usize = 256 * 1024;

@@ -20,7 +20,7 @@ use super::super::params::Params;
 use super::super::routes::{self, Found};
 use super::super::{Binance, Caller, Done};
 use super::POLICY_VIOLATION;
-use super::user;
+use super::spot_user;
 use crate::engine::{Event, Market};
 use crate::fault::{Fault, FaultKind};
 use crate::http::{HttpRequest, HttpResponse};
@@ -311,7 +311,7 @@ impl ApiSession {
         cancel_ids: &BTreeMap<u64, String>,
     ) {
         for (id, account) in &self.subscriptions {
-            let told = user::spot_event(cx.engine, *account, event, cancel_ids, cx.server_ms);
+            let told = spot_user::spot_event(cx.engine, *account, event, cancel_ids, cx.server_ms);
             if let Some((name, event)) = told {
                 cx.out.event(name, json!({"subscriptionId": id, "event": event}));
             }

@@ -16,6 +16,7 @@
 mod api;
 mod frames;
 mod market;
+mod spot_user;
 mod stream;
 mod user;
 

@@ -117,8 +117,7 @@ where
     C: Clock,
 {
     let at = At { client: &*client, clock, stage };
-    let mut config = AccountConfig::default();
-    config.symbols = vec![at.symbol()];
+    let config = AccountConfig { symbols: vec![at.symbol()], ..AccountConfig::default() };
     let (feed, driver) = AccountFeed::new(client.clone(), config);
     case(driver.run(), async {
         let mut events = feed.events();
@@ -154,8 +153,7 @@ where
     C: Clock,
 {
     let at = At { client: &*client, clock, stage };
-    let mut config = EntryConfig::default();
-    config.rest_fallback = false;
+    let config = EntryConfig { rest_fallback: false, ..EntryConfig::default() };
     let (entry, driver) = EntryClient::new(client.clone(), config);
     case(driver.run(), async {
         let state = entry.settled().await;

@@ -3,6 +3,7 @@
 mod consumer;
 mod demo;
 mod exchange;
+mod file_config;
 mod log;
 mod recorder;
 mod serve;

@@ -51,6 +51,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     config: Vec<(String, String)>,
 
+    /// Read the configuration from this file, JSON or (*.toml) TOML, instead of the data directory;
+    /// a change is in force within a second
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    config_file: Option<PathBuf>,
+
     /// The header that names the client's address, if a trusted proxy stands in front
     #[arg(long, value_name = "HEADER")]
     address_header: Option<HeaderName>,
@@ -74,6 +79,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             .filter_map(environment)
             .collect(),
         config: args.config.clone(),
+        config_file: args.config_file.clone(),
         accounts: accounts(&args.base_url)?,
         transport: Recorder::silent()?,
     };

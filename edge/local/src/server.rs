@@ -154,16 +154,19 @@ async fn close_all(State(shared): State<Shared>, headers: HeaderMap) -> Response
 }
 
 async fn health(State(shared): State<Shared>) -> Response<Body> {
-    let readable = shared.service.store.load(&["trade:kill_switch"]).await.is_ok();
+    let stored = shared.service.store.load(&["trade:kill_switch"]).await.is_ok();
+    let configured = shared.service.router.config().await.readable;
+    let queue = shared.service.store.queue_depth().is_ok();
+    let readable = stored && configured && queue;
     let state = |fine, good| if fine { good } else { "unavailable" };
     let status = if readable { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::json!({
         "status": if readable { "ok" } else { "degraded" },
         "timestamp": SystemClock.now().as_millis(),
         "bindings": {
-            "d1": state(readable, "connected"),
-            "kv": state(readable, "connected"),
-            "queue": "active",
+            "d1": state(stored, "connected"),
+            "kv": state(configured, "connected"),
+            "queue": state(queue, "active"),
         },
     });
     build(status, body.to_string(), [])

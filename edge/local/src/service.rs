@@ -11,6 +11,7 @@ use hoox_router::{Desk, Desks, Router, Settings, SteadyClock};
 use hoox_signer::Secret;
 
 use crate::exchange::Dialect;
+use crate::file_config::{FileConfig, LocalConfig};
 use crate::recorder::Recorder;
 use crate::store::SqliteStore;
 
@@ -22,7 +23,7 @@ pub(crate) type Account = Desk<Dialect, Recorder, SystemClock>;
 
 /// The router of this process.
 pub(crate) type LocalRouter =
-    Router<SqliteStore, SqliteStore, Desks<Account>, SteadyClock<SystemClock>, SqliteStore>;
+    Router<SqliteStore, LocalConfig, Desks<Account>, SteadyClock<SystemClock>, SqliteStore>;
 
 /// Everything a server needs.
 pub(crate) struct Service {
@@ -44,6 +45,8 @@ pub(crate) struct Setup {
     pub(crate) passkeys: Vec<Secret>,
     /// Configuration to write before the start.
     pub(crate) config: Vec<(String, String)>,
+    /// The file configuration is read from, instead of the database.
+    pub(crate) config_file: Option<PathBuf>,
     pub(crate) accounts: Vec<AccountSetup>,
     pub(crate) transport: Recorder,
 }
@@ -92,13 +95,16 @@ impl Service {
             }
             desks = desks.with(venue, false, desk);
         }
+        let config = match setup.config_file {
+            Some(path) => LocalConfig::File(FileConfig::open(&path)?),
+            None => LocalConfig::Store(store.clone()),
+        };
         let mut settings = Settings::default();
         settings.passkeys = setup.passkeys;
         // The sender waits for the fill, not for the fee.
         settings.read_fees = false;
-        let router =
-            Router::with_settings(store.clone(), store.clone(), desks, store.clock(), settings)
-                .with_queue(store.clone());
+        let router = Router::with_settings(store.clone(), config, desks, store.clock(), settings)
+            .with_queue(store.clone());
         let summary = router.recover().await.context("cannot read the last run's open orders")?;
         tracing::info!(?summary, "reconciled what the last run left open");
         Ok(Self { store, router })

@@ -160,3 +160,42 @@ fn a_directory_without_a_ledger_says_so() {
     let error = Ledger::open(data.path()).unwrap_err().to_string();
     assert!(error.contains("hoox serve"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_and_loses_nothing() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::start_on_full_disk(&venue, data.path(), 1_500);
+    let mut filled_here = 0;
+    let mut refused = 0;
+    for n in 0..3_000 {
+        let body = format!(
+            r#""exchange":"binance","action":"LONG","symbol":"SOLUSDT","quantity":1,"idempotencyKey":"d-{n}""#
+        );
+        let (status, answer) = post(&serve.url, signal(&body)).await;
+        match status {
+            200 => filled_here += 1,
+            503 => {
+                let code = answer["error"]["code"].as_str().unwrap();
+                assert!(["IDEMPOTENCY_UNAVAILABLE", "QUEUE_UNAVAILABLE"].contains(&code), "{code}");
+                refused += 1;
+            }
+            _ => panic!("{status} {answer}"),
+        }
+        if refused == 5 {
+            break;
+        }
+    }
+    assert!(filled_here > 0 && refused == 5, "{filled_here} filled, {refused} refused");
+    serve.kill();
+    let serve = Serve::start(&venue, data.path(), &[]);
+    let count = |ledger: &Ledger| {
+        let filter =
+            TradeFilter { status: Some("Filled"), limit: 10_000, ..TradeFilter::default() };
+        ledger.trades(&filter).unwrap().len()
+    };
+    let ledger = until(data.path(), |ledger| count(ledger) >= filled_here).await;
+    let orders = venue.with(|exchange| exchange.counters()).orders;
+    assert_eq!((count(&ledger) as u64, orders), (filled_here as u64, filled_here as u64));
+    drop(serve);
+}

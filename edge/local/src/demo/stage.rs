@@ -41,6 +41,7 @@ impl Stage {
             data_dir: data_dir.path().to_owned(),
             passkeys: vec![passkey.clone()],
             config: vec![("exchanges:default_routing".into(), "binance".into())],
+            config_file: None,
             accounts: vec![AccountSetup {
                 venue: Venue::Binance,
                 credentials: Credentials::hmac(&binance.api_key, &binance.api_secret),

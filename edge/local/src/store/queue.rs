@@ -76,6 +76,14 @@ impl SqliteStore {
         result
     }
 
+    /// How many messages are in the queue.
+    pub(crate) fn queue_depth(&self) -> Result<i64, StoreUnavailable> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT count(*) FROM queue")?;
+            statement.query_row([], |row| row.get(0))
+        })
+    }
+
     /// Waits until a message is put into the queue by this process.
     pub(crate) async fn enqueued(&self) {
         self.inner.enqueued.notified().await;

@@ -26,7 +26,18 @@ pub struct Serve {
 
 impl Serve {
     pub fn start(venue: &Running, data_dir: &Path, args: &[&str]) -> Self {
-        let mut command = command();
+        Self::start_as(command(), venue, data_dir, args)
+    }
+
+    /// The same, with no file larger than so many blocks: a disk that is full.
+    pub fn start_on_full_disk(venue: &Running, data_dir: &Path, blocks: u32) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_hoox")]);
+        Self::start_as(command, venue, data_dir, &[])
+    }
+
+    fn start_as(mut command: Command, venue: &Running, data_dir: &Path, args: &[&str]) -> Self {
         command.arg("serve");
         for (of, name) in
             [(Venue::Binance, "binance"), (Venue::Bybit, "bybit"), (Venue::Mexc, "mexc")]

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hoox_connector::{
     Asset, Capabilities, Client, ClientOrderId, Clock, Decimal, Error, ExchangeProvider, Fill,
     Instrument, Instruments, MarginMode, Market, NotSent, Operation, OperationKind, OrderClass,
-    OrderId, OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused,
-    RejectReason, Symbol, Timestamp, Transport, Venue,
+    OrderId, OrderReport, Outcome, Patience, Position, PositionMode, PositionSide, PreparedOrder,
+    Refused, RejectReason, Symbol, Timestamp, Transport, Venue,
 };
 
 use crate::Exchange;
@@ -232,7 +232,8 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Exchange for Desk<P, T, C> {
     }
 
     async fn place(&self, order: &PreparedOrder) -> Result<Outcome, Refused> {
-        let result = self.client.place(order).await;
+        // Whoever waits for room must be asked again whether the order is still wanted.
+        let result = self.client.place_with(order, Patience::Refuse).await;
         let rules = match &result {
             Err(Refused::Rejected(rejection)) => matches!(
                 rejection.reason,

@@ -317,6 +317,24 @@ impl Record {
             {
                 Effect::Wait(now.after(policy.backoff(self.attempts)))
             }
+            // Refused unread; the clock is right by now.
+            Refused::Rejected(rejection)
+                if rejection.reason == RejectReason::Clock
+                    && self.attempts < policy.attempts_max
+                    && self.is_young(now, policy) =>
+            {
+                Effect::Wait(now)
+            }
+            // The limiter knows when there is room. A longer wait is the sender's, or the queue's.
+            Refused::NotSent(NotSent::Throttled(throttle)) => {
+                let wait = throttle.wait(now, policy.longest_backoff);
+                let until = now.after(wait);
+                let soon = wait <= policy.longest_backoff && self.is_young(until, policy);
+                match soon && self.attempts < policy.attempts_max {
+                    true => Effect::Wait(until),
+                    false => self.reject((&refused).into()),
+                }
+            }
             _ => self.reject((&refused).into()),
         }
     }

@@ -72,6 +72,12 @@ fn rejected(reason: RejectReason) -> Event {
     Event::Sent(Err(Refused::Rejected(Rejection::new(reason, -1, "no"))))
 }
 
+fn no_room(ms: u64) -> Event {
+    let retry_after = Some(Duration::from_millis(ms));
+    let throttle = Throttle { retry_after, ..Throttle::new(ThrottleKind::RequestRate) };
+    Event::Sent(Err(Refused::NotSent(NotSent::Throttled(throttle))))
+}
+
 fn unconnected() -> Event {
     Event::Sent(Err(Refused::NotSent(NotSent::Connection("refused".into()))))
 }
@@ -120,7 +126,9 @@ fn each_answer_to_a_submission() {
         ),
         ("lost", lost(at(5000)), Effect::Ask, State::Unknown),
         ("no margin", rejected(RejectReason::InsufficientBalance), synced, State::Rejected),
-        ("clock", rejected(RejectReason::Clock), synced, State::Rejected),
+        ("clock", rejected(RejectReason::Clock), wait(0), State::Submitting),
+        ("no room for long", no_room(1_001), synced, State::Rejected),
+        ("no room for a moment", no_room(1_000), wait(1_000), State::Submitting),
         ("id in use", rejected(RejectReason::DuplicateClientOrderId), Effect::Ask, State::Unknown),
         ("throttled", Event::Sent(Err(Refused::Throttled(throttled))), synced, State::Rejected),
         ("no connection", unconnected(), wait(40), State::Submitting),

@@ -30,9 +30,6 @@ struct Known {
     sent: usize,
     /// Orders that live or have filled.
     orders: Vec<(Venue, u64)>,
-    /// The venue has just refused the request for its timestamp. The client then sends it again by
-    /// itself, without asking anybody whether it still should.
-    clock_refused: bool,
 }
 
 /// An invariant that does not hold, and why.
@@ -98,9 +95,7 @@ impl Book {
             return Err(("an order leaves only when its intent is durable", id.to_string()));
         }
         let killed = self.killed_since.filter(|since| now.saturating_sub(*since) > CONFIG_AGE_MAX);
-        let by_itself = core::mem::take(&mut known.clock_refused);
         if !known.closes
-            && !by_itself
             && let Some(since) = killed
         {
             let text = format!("{id} is sent, the switch is on since {} µs", now - since);
@@ -112,13 +107,6 @@ impl Book {
         }
         known.sent += 1;
         Ok(known.sent)
-    }
-
-    /// A venue has refused a request for its timestamp.
-    pub(crate) fn clock_refused(&mut self, id: ClientOrderId) {
-        if let Some(known) = self.known.get_mut(&id) {
-            known.clock_refused = true;
-        }
     }
 
     /// A venue has executed the nth attempt at an order.

@@ -10,7 +10,7 @@ use hoox_binance::Binance;
 use hoox_bybit::Bybit;
 use hoox_connector::{
     Asked, Capabilities, ClientOrderId, Cost, Credentials, EncodeError, ExchangeProvider, Headers,
-    Instruments, Market, Operation, PreparedOrder, RateUsage, Reply, Request, RequestBuf,
+    Instruments, Market, Operation, PreparedOrder, RateRule, RateUsage, Reply, Request, RequestBuf,
     Timestamp, Venue, VenueError,
 };
 use hoox_mexc::Mexc;
@@ -131,6 +131,10 @@ impl ExchangeProvider for Dialect {
 
     fn cost(&self, op: &Operation<'_>) -> Cost {
         each!(self, it => it.cost(op))
+    }
+
+    fn rate_rules(&self) -> Vec<RateRule> {
+        each!(self, it => it.rate_rules())
     }
 
     fn usage(&self, headers: Headers<'_>) -> ArrayVec<RateUsage, 4> {

@@ -251,11 +251,6 @@ fn at_the_venue<R>(
     if refused(&after) > refused(&before) && !world.limits_are_blurred() {
         world.violated("no request is beyond the venue's limits", || format!("{wire}"));
     }
-    if let Some((id, _)) = wire.order
-        && after.bad_timestamps > before.bad_timestamps
-    {
-        world.book.borrow_mut().clock_refused(id);
-    }
     let new = usize::try_from(after.orders - before.orders).unwrap_or_default();
     if new > 0 {
         let state = exchange.state_of(venue, now, new);

@@ -31,8 +31,7 @@ const CLOCK_ERROR_GOOD: Duration = Duration::from_millis(5);
 /// One account at one market: a dialect, a transport and a clock.
 ///
 /// Keeps the offset to the venue's clock, holds back while the venue says so, and turns every answer
-/// into one of: done, certainly not done, unknown. Sends an order twice only when the venue said that
-/// it refused the first for its timestamp.
+/// into one of: done, certainly not done, unknown. It never sends an order twice.
 ///
 /// All methods take `&self`; share one client between tasks.
 ///

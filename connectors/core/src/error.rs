@@ -100,6 +100,8 @@ pub enum RejectReason {
     /// The signature does not verify.
     BadSignature,
     /// The request's timestamp is outside the receive window: the clock is off, or it was too late.
+    /// A [`Client`](crate::Client) has read the venue's clock again when it tells this of an order;
+    /// sending once more is safe.
     Clock,
     /// No such symbol.
     UnknownSymbol,

@@ -23,7 +23,7 @@ pub struct ClientConfig {
     /// seconds.
     pub wait_max: Duration,
     /// How often a read that failed is tried again, where the error says that it may help. Default 2.
-    /// Nothing but reads is, except after a refusal for the timestamp alone.
+    /// Nothing but reads is; settings only after a refusal for the timestamp alone, orders never.
     pub read_retries: u32,
     /// How long [`Client::reconcile`](crate::Client::reconcile) keeps asking a venue that does not answer, beyond the moment at
     /// which an answer would be final. Default 30 seconds.

@@ -21,7 +21,7 @@ const RETRY_WITHIN: Duration = Duration::from_secs(2);
 const BUFFERS_MAX: usize = 64;
 
 impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
-    /// Sends, and sends again where the error allows it; also tells the timestamp that the last
+    /// Sends, and sends again what changes no order where the error allows it; also tells the timestamp that the last
     /// request was signed with.
     pub(super) async fn exchange(
         &self,
@@ -69,7 +69,9 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
             if error.is_clock() && !resynced {
                 // The venue refused the request for its timestamp, so it was not executed.
                 resynced = true;
-                if self.sample_clock().await.is_ok() {
+                let synced = self.sample_clock().await.is_ok();
+                // Whether an order is still wanted then, its sender must say.
+                if synced && !op.kind().changes_orders() {
                     continue;
                 }
                 return (result, at);

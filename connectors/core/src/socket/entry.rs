@@ -17,8 +17,7 @@ use crate::session::{ConnectionId, Refusal, SessionConfig};
 use crate::{
     Amendment, Client, ClientOrderId, Clock, EncodeError, Error, ExchangeProvider, NotSent,
     Operation, OrderClass, OrderEntry, OrderRef, Outcome, Patience, PreparedOrder, Refused,
-    RejectReason, Rejection, RequestBuf, Symbol, Throttle, ThrottleKind, Timestamp, Transport,
-    UnknownCause, VenueError,
+    RequestBuf, Symbol, Throttle, ThrottleKind, Timestamp, Transport, UnknownCause, VenueError,
 };
 
 /// Settings of an [`EntryClient`].
@@ -200,7 +199,7 @@ where
     /// Cancels an order by our id.
     ///
     /// # Errors
-    /// [`Refused`]: certainly nothing was cancelled. With [`RejectReason::UnknownOrder`] there was
+    /// [`Refused`]: certainly nothing was cancelled. With [`RejectReason::UnknownOrder`](crate::RejectReason::UnknownOrder) there was
     /// nothing open to cancel.
     pub async fn cancel(
         &self,
@@ -234,13 +233,12 @@ where
         patience: Patience,
     ) -> Result<Outcome, Refused> {
         let client = &self.inner.client;
-        let mut sent = self.exchange(op, patience).await;
-        // The venue refused the request for its timestamp, so it was not executed.
-        if let Sent::Yes(Err(Error::Rejected(Rejection { reason: RejectReason::Clock, .. })), _) =
-            &sent
-            && client.sync_clock().await.is_ok()
+        let sent = self.exchange(op, patience).await;
+        if let Sent::Yes(Err(error), _) = &sent
+            && error.is_clock()
         {
-            sent = self.exchange(op, patience).await;
+            // For the next request; whether this one is still wanted, its sender must say.
+            let _ = client.sync_clock().await;
         }
         match sent {
             Sent::Yes(result, signed_at) => client.settle(result, op, named, signed_at),

@@ -15,7 +15,8 @@ export function connect(id, settings = {}, from = ccxt) {
     const exchange = new from[id]({ apiKey, secret, ...settings });
     exchange.urls.api = pointed(exchange.urls.api, rest, ws);
     if (id === 'binance') {
-        // It tells by the real host which market's error numbers apply.
+        // It tells by the real host which market's error numbers apply, and whose stream it hears.
+        exchange.isSpotUrl = (client) => !/\/(public|market|private)\//.test(client.url);
         exchange.getExceptionsByUrl = (url, kind) => {
             return exchange.exceptions[url.includes('/fapi/') ? 'linear' : 'spot'][kind] ?? {};
         };

@@ -427,7 +427,7 @@ fn futures_channels_have_their_rules() {
     frames.extend(jsons(&pass(&mut desk, 100, session)));
     let of = |channel: &str| frames.iter().find(|f| f["channel"] == channel).expect("a push");
     assert_eq!(of("push.ticker")["data"]["lastPrice"], 65000);
-    assert_eq!(of("push.deal")["data"]["p"], 65000);
+    assert_eq!(of("push.deal")["data"][0]["p"], 65000);
     tell(&mut desk, session, &sub("unsub.depth.full"));
     tell(&mut desk, session, &sub("unsub.ticker"));
     tell(&mut desk, session, &sub("unsub.deal"));

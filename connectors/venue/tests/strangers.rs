@@ -1,6 +1,6 @@
 //! Clients that other people wrote trade on the simulated exchange: `ccxt`, in Node.
 //!
-//! The scripts are in `strangers/`; they check every value themselves. Node 20 or newer is needed;
+//! The scripts are in `strangers/`; they check every value themselves. Node 20.14 or newer is needed;
 //! ccxt is installed on the first run, at the version of the lock file.
 
 #![allow(clippy::expect_used, clippy::panic)]
@@ -19,11 +19,12 @@ fn strangers() -> &'static Path {
 fn node(script: &str, arguments: &[&str], venues: &str) -> Output {
     Command::new("node")
         .current_dir(strangers())
+        .arg("--test-force-exit")
         .arg(script)
         .args(arguments)
         .env("HOOX_VENUE", venues)
         .output()
-        .expect("Node 20 or newer must be installed")
+        .expect("Node 20.14 or newer must be installed")
 }
 
 /// What `hoox venue --json` would write.
@@ -83,4 +84,34 @@ async fn ccxt_trades_on_mexc_spot() {
 #[tokio::test]
 async fn ccxt_trades_on_mexc_swaps() {
     trades("rest.mjs", Venue::Mexc, "swap").await;
+}
+
+#[tokio::test]
+async fn ccxt_listens_to_binance_spot() {
+    trades("streams.mjs", Venue::Binance, "spot").await;
+}
+
+#[tokio::test]
+async fn ccxt_listens_to_binance_swaps() {
+    trades("streams.mjs", Venue::Binance, "swap").await;
+}
+
+#[tokio::test]
+async fn ccxt_listens_to_bybit_spot() {
+    trades("streams.mjs", Venue::Bybit, "spot").await;
+}
+
+#[tokio::test]
+async fn ccxt_listens_to_bybit_swaps() {
+    trades("streams.mjs", Venue::Bybit, "swap").await;
+}
+
+#[tokio::test]
+async fn ccxt_listens_to_mexc_spot() {
+    trades("streams.mjs", Venue::Mexc, "spot").await;
+}
+
+#[tokio::test]
+async fn ccxt_listens_to_mexc_swaps() {
+    trades("streams.mjs", Venue::Mexc, "swap").await;
 }

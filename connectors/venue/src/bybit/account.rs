@@ -7,10 +7,14 @@ use serde_json::{Value, json};
 use super::errors::{self, ApiError};
 use super::routes::Answer;
 use super::rows::position_idx;
-use super::{Call, fixed, plain, stops};
+use super::{Call, fixed, market, plain, stops};
 use crate::engine::{Engine, MARGIN_ASSET, Market, PositionSide, Reject};
 
 pub(super) fn positions(call: &mut Call<'_>) -> Answer {
+    if market::unlisted(call)? {
+        let category = call.params.text("category")?;
+        return Ok((json!({ "category": category, "list": [], "nextPageCursor": "" }), None));
+    }
     if call.market()? != Market::Linear {
         return Err(ApiError::params("Illegal category"));
     }

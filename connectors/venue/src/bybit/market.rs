@@ -119,7 +119,7 @@ pub(super) fn orderbook(call: &mut Call<'_>) -> Answer {
 }
 
 /// Whether the category is one that the venue has and this simulation lists nothing of.
-fn unlisted(call: &Call<'_>) -> Result<bool, ApiError> {
+pub(super) fn unlisted(call: &Call<'_>) -> Result<bool, ApiError> {
     Ok(matches!(call.params.text("category")?, Some("inverse" | "option")))
 }
 

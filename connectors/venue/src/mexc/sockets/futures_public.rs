@@ -225,5 +225,6 @@ fn show_deal(cx: &mut Cx<'_>, trade: &PublicTrade) {
         own: 2,
         time: trade.time_ms,
     };
-    send(cx, "deal", "push.deal", Some(i.symbol), deal);
+    // A list since 2025; the documentation still shows one deal by itself.
+    send(cx, "deal", "push.deal", Some(i.symbol), [deal]);
 }

@@ -18,7 +18,7 @@ const symbol = spot ? 'BTC/USDT' : 'BTC/USDT:USDT';
  */
 const market = {
     'binance spot': { tick: 0.01, taker: 0.001, feeIn: 'BTC', has: ['trigger'] },
-    'binance swap': { tick: 0.1, taker: 0.0005, has: ['trigger', 'edit', 'margin', 'hedge'] },
+    'binance swap': { tick: 0.1, taker: 0.0005, has: ['trigger', 'batch', 'edit', 'margin', 'hedge'] },
     'bybit spot': { tick: 0.1, taker: 0.001, feeIn: 'BTC', acknowledges: true, has: ['trigger', 'batch', 'edit'] },
     'bybit swap': { tick: 0.1, taker: 0.00055, acknowledges: true, has: ['trigger', 'batch', 'edit', 'hedge'] },
     'mexc spot': { tick: 0.01, taker: 0.0005, acknowledges: true, unpayable: 20, unknown: ccxt.BadRequest, has: ['batch'] },

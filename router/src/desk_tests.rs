@@ -2,8 +2,8 @@ use std::cell::Cell;
 use std::sync::Mutex;
 
 use hoox_connector::{
-    Asked, Change, Cost, EncodeError, Headers, Method, NewOrder, OperationSet, Rejection, Reply,
-    Request, RequestBuf, Response, Side, Ticker, TransportError, VenueError,
+    Asked, Change, Cost, EncodeError, Headers, Method, NewOrder, OperationSet, RateRule, Rejection,
+    Reply, Request, RequestBuf, Response, Side, Ticker, TransportError, VenueError,
 };
 
 use super::*;
@@ -78,6 +78,10 @@ impl ExchangeProvider for Dialect {
 
     fn cost(&self, _: &Operation<'_>) -> Cost {
         Cost::default()
+    }
+
+    fn rate_rules(&self) -> Vec<RateRule> {
+        Vec::new()
     }
 }
 

@@ -68,8 +68,10 @@ impl RateLimit<'_> {
             _ => return None,
         };
         let window = Duration::from_secs(seconds) * self.interval_num;
-        let used = self.count.and_then(|count| u32::try_from(count).ok());
-        Some(RateUsage { orders, window, limit: u32::try_from(self.limit).ok(), used })
+        // More than fits is as good as no limit.
+        let whole = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let (limit, used) = (Some(whole(self.limit)), self.count.map(whole));
+        Some(RateUsage { orders, window, limit, used })
     }
 }
 

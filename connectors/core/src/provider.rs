@@ -57,10 +57,8 @@ pub trait ExchangeProvider {
     fn cost(&self, op: &Operation<'_>) -> Cost;
 
     /// The limits that the venue's documentation states; its metadata and headers may correct them.
-    /// None where they are not known beforehand.
-    fn rate_rules(&self) -> Vec<RateRule> {
-        Vec::new()
-    }
+    /// Empty where they are not known beforehand.
+    fn rate_rules(&self) -> Vec<RateRule>;
 
     /// What the reply's headers say of the limits; empty where the venue says nothing.
     fn usage(&self, headers: Headers<'_>) -> ArrayVec<RateUsage, 4> {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use hoox_connector::{
     Asked, Capabilities, Client, ClientOrderId, Clock, Cost, EncodeError, Error, ExchangeProvider,
     Headers, Instrument, Instruments, Market, MemoryTransport, Method, Operation, OperationKind,
-    OperationSet, OrderClass, OrderId, OrderReport, OrderStatus, Page, RejectReason, Rejection,
-    Reply, Request, RequestBuf, Response, Side, Symbol, Timestamp, Transport, Venue, VenueError,
+    OperationSet, OrderClass, OrderId, OrderReport, OrderStatus, Page, RateRule, RejectReason,
+    Rejection, Reply, Request, RequestBuf, Response, Side, Symbol, Timestamp, Transport, Venue,
+    VenueError,
 };
 
 /// A venue of a few pages: the path of a request is the operation and the page, the body of a reply
@@ -98,6 +99,10 @@ impl ExchangeProvider for Book {
 
     fn cost(&self, _: &Operation<'_>) -> Cost {
         Cost::default()
+    }
+
+    fn rate_rules(&self) -> Vec<RateRule> {
+        Vec::new()
     }
 }
 

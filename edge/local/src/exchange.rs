@@ -8,7 +8,7 @@ use hoox_binance::Binance;
 use hoox_bybit::Bybit;
 use hoox_connector::{
     Asked, Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Instruments,
-    Market, Operation, OrderEntry, RateUsage, Reply, Request, RequestBuf, StreamProvider,
+    Market, Operation, OrderEntry, RateRule, RateUsage, Reply, Request, RequestBuf, StreamProvider,
     Timestamp, Venue, VenueError,
 };
 use hoox_mexc::Mexc;
@@ -135,6 +135,10 @@ impl ExchangeProvider for Dialect {
 
     fn cost(&self, op: &Operation<'_>) -> Cost {
         each!(self, it => it.cost(op))
+    }
+
+    fn rate_rules(&self) -> Vec<RateRule> {
+        each!(self, it => it.rate_rules())
     }
 
     fn usage(&self, headers: Headers<'_>) -> ArrayVec<RateUsage, 4> {

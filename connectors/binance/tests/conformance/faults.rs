@@ -1,7 +1,7 @@
 //! Whether the conformance suite finds what it is there to find: dialects with one fault each.
 
 use hoox_connector::conformance::{CASES, Harness, Meaning, Scenario, Verdict};
-use hoox_connector::{OperationKind as Kind, *};
+use hoox_connector::{OperationKind as Kind, RateRule, *};
 
 use crate::Venue as Right;
 
@@ -115,6 +115,10 @@ impl ExchangeProvider for Faulty {
 
     fn cost(&self, op: &Operation<'_>) -> Cost {
         self.right.provider().cost(op)
+    }
+
+    fn rate_rules(&self) -> Vec<RateRule> {
+        self.right.provider().rate_rules()
     }
 }
 

@@ -11,9 +11,9 @@ use hoox_connector::{
     ClientOrderId, Cost, EncodeError, Event, ExchangeProvider, Fill, Frame, FrameReply, Headers,
     Instrument, KeepAlive, Malformed, Market, MemoryTransport, Method, NewOrder, Operation,
     OperationKind, OperationSet, OrderEntry, OrderId, OrderReport, OrderStatus, Page, Position,
-    PositionSide, PreparedOrder, RejectReason, Rejection, Reply, Request, RequestBuf, Response,
-    Side, Socket, StreamError, StreamProvider, Symbol, SystemClock, Throttle, ThrottleKind,
-    Timestamp, Topic, TransportError, Venue, VenueError,
+    PositionSide, PreparedOrder, RateRule, RejectReason, Rejection, Reply, Request, RequestBuf,
+    Response, Side, Socket, StreamError, StreamProvider, Symbol, SystemClock, Throttle,
+    ThrottleKind, Timestamp, Topic, TransportError, Venue, VenueError,
 };
 
 #[derive(Clone)]
@@ -208,6 +208,10 @@ impl ExchangeProvider for Words {
 
     fn cost(&self, _: &Operation<'_>) -> Cost {
         Cost::default()
+    }
+
+    fn rate_rules(&self) -> Vec<RateRule> {
+        Vec::new()
     }
 }
 

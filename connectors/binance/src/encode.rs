@@ -3,16 +3,17 @@
 //! Reads and cancels carry their parameters in the query, everything else in a form body. Parameters
 //! whose order is free go constant first, the signature last (spot rest-api.md, "Endpoint security").
 
+mod linear;
+mod spot;
+
 use hoox_connector::{
-    Amendment, ClientOrderId, Decimal, EncodeError, MarginMode, Market, Method, NewOrder,
-    Operation, OrderClass, OrderKind, OrderRef, PositionMode, PositionSide, PreparedOrder,
-    RequestBuf, Side, Size, Symbol, TimeInForce, Timestamp, TriggerKind, Venue, write_decimal,
+    ClientOrderId, Decimal, EncodeError, MarginMode, Market, Method, NewOrder, Operation,
+    OrderClass, OrderRef, PositionMode, RequestBuf, Side, Symbol, Timestamp, Venue, write_decimal,
     write_encoded,
 };
 use hoox_signer::{Encoding, Position};
 
 use crate::Binance;
-use crate::params::{Form, write_json_members};
 
 #[inline]
 pub(crate) fn encode(
@@ -192,198 +193,6 @@ impl Writer<'_> {
         }
     }
 
-    /// spot rest-api.md, "New order". Ends with the fills, so that fees need no second request.
-    fn place_spot(&mut self, order: &NewOrder) -> Result<(), EncodeError> {
-        if order.reduce_only {
-            return Err(unsupported("reduce-only on spot"));
-        }
-        if order.position_side.is_some() {
-            return Err(unsupported("position sides on spot"));
-        }
-        let params = self.begin(Method::Post, "/api/v3/order");
-        self.head(order);
-        match &order.kind {
-            OrderKind::Market { size } => {
-                self.raw("&type=MARKET&newOrderRespType=FULL");
-                match size {
-                    Size::Base(quantity) => self.decimal("&quantity=", *quantity),
-                    Size::Quote(amount) => self.decimal("&quoteOrderQty=", *amount),
-                }
-            }
-            OrderKind::Limit { quantity, price, time_in_force } => {
-                match time_in_force {
-                    TimeInForce::GoodTillCancel => self.raw("&type=LIMIT&timeInForce=GTC"),
-                    TimeInForce::ImmediateOrCancel => self.raw("&type=LIMIT&timeInForce=IOC"),
-                    TimeInForce::FillOrKill => self.raw("&type=LIMIT&timeInForce=FOK"),
-                    TimeInForce::PostOnly => self.raw("&type=LIMIT_MAKER"),
-                }
-                self.raw("&newOrderRespType=FULL");
-                self.decimal("&quantity=", *quantity);
-                self.decimal("&price=", *price);
-            }
-            OrderKind::TriggerMarket { quantity, trigger } => {
-                self.raw(match trigger.kind {
-                    TriggerKind::Stop => "&type=STOP_LOSS&newOrderRespType=RESULT",
-                    TriggerKind::TakeProfit => "&type=TAKE_PROFIT&newOrderRespType=RESULT",
-                });
-                self.decimal("&quantity=", *quantity);
-                self.decimal("&stopPrice=", trigger.price);
-            }
-            OrderKind::TriggerLimit { quantity, trigger, price, time_in_force } => {
-                self.raw(match trigger.kind {
-                    TriggerKind::Stop => "&type=STOP_LOSS_LIMIT&newOrderRespType=RESULT",
-                    TriggerKind::TakeProfit => "&type=TAKE_PROFIT_LIMIT&newOrderRespType=RESULT",
-                });
-                self.raw(match time_in_force {
-                    TimeInForce::GoodTillCancel => "&timeInForce=GTC",
-                    TimeInForce::ImmediateOrCancel => "&timeInForce=IOC",
-                    TimeInForce::FillOrKill => "&timeInForce=FOK",
-                    TimeInForce::PostOnly => return Err(unsupported("post-only stop on spot")),
-                });
-                self.decimal("&quantity=", *quantity);
-                self.decimal("&price=", *price);
-                self.decimal("&stopPrice=", trigger.price);
-            }
-            OrderKind::TrailingStop { quantity, callback_rate, activate_price } => {
-                // With an activation price the following begins on the gaining side (spot
-                // faqs/trailing-stop-faq.md), where a plain stop price would be a loss.
-                self.raw(match activate_price {
-                    None => "&type=STOP_LOSS&newOrderRespType=RESULT",
-                    Some(_) => "&type=TAKE_PROFIT&newOrderRespType=RESULT",
-                });
-                self.decimal("&quantity=", *quantity);
-                if let Some(price) = activate_price {
-                    self.decimal("&stopPrice=", *price);
-                }
-                self.decimal("&trailingDelta=", basis_points(*callback_rate)?);
-            }
-            _ => return Err(unsupported("this kind of order")),
-        }
-        if let Some(id) = &order.client_order_id {
-            self.client_id("&newClientOrderId=", id)?;
-        }
-        self.sign(params, Place::Body)
-    }
-
-    /// linear, "New Order": only LIMIT and MARKET are taken here since December 2025.
-    fn place_linear(&mut self, order: &NewOrder) -> Result<(), EncodeError> {
-        let params = self.begin(Method::Post, "/fapi/v1/order");
-        self.head(order);
-        match &order.kind {
-            OrderKind::Market { size: Size::Base(quantity) } => {
-                self.raw("&type=MARKET&newOrderRespType=RESULT");
-                self.position(order);
-                self.decimal("&quantity=", *quantity);
-            }
-            OrderKind::Limit { quantity, price, time_in_force } => {
-                match time_in_force {
-                    TimeInForce::GoodTillCancel => self.raw("&type=LIMIT&timeInForce=GTC"),
-                    TimeInForce::ImmediateOrCancel => self.raw("&type=LIMIT&timeInForce=IOC"),
-                    TimeInForce::FillOrKill => self.raw("&type=LIMIT&timeInForce=FOK"),
-                    TimeInForce::PostOnly => self.raw("&type=LIMIT&timeInForce=GTX"),
-                }
-                self.raw("&newOrderRespType=RESULT");
-                self.position(order);
-                self.decimal("&quantity=", *quantity);
-                self.decimal("&price=", *price);
-            }
-            _ => return Err(unsupported("market orders by quote amount on futures")),
-        }
-        if let Some(id) = &order.client_order_id {
-            self.client_id("&newClientOrderId=", id)?;
-        }
-        self.sign(params, Place::Body)
-    }
-
-    /// linear, "New Algo Order": the home of conditional orders.
-    fn place_algo(&mut self, order: &NewOrder) -> Result<(), EncodeError> {
-        let params = self.begin(Method::Post, "/fapi/v1/algoOrder");
-        self.head(order);
-        self.raw("&algoType=CONDITIONAL");
-        self.position(order);
-        match &order.kind {
-            OrderKind::TriggerMarket { quantity, trigger } => {
-                self.raw(match trigger.kind {
-                    TriggerKind::Stop => "&type=STOP_MARKET",
-                    TriggerKind::TakeProfit => "&type=TAKE_PROFIT_MARKET",
-                });
-                self.decimal("&quantity=", *quantity);
-                self.decimal("&triggerPrice=", trigger.price);
-            }
-            OrderKind::TriggerLimit { quantity, trigger, price, time_in_force } => {
-                self.raw(match trigger.kind {
-                    TriggerKind::Stop => "&type=STOP&timeInForce=",
-                    TriggerKind::TakeProfit => "&type=TAKE_PROFIT&timeInForce=",
-                });
-                self.raw(linear_time_in_force(*time_in_force));
-                self.decimal("&quantity=", *quantity);
-                self.decimal("&price=", *price);
-                self.decimal("&triggerPrice=", trigger.price);
-            }
-            OrderKind::TrailingStop { quantity, callback_rate, activate_price } => {
-                self.raw("&type=TRAILING_STOP_MARKET");
-                self.decimal("&quantity=", *quantity);
-                self.decimal("&callbackRate=", *callback_rate);
-                if let Some(price) = activate_price {
-                    self.decimal("&activatePrice=", *price);
-                }
-            }
-            _ => return Err(unsupported("this kind of order")),
-        }
-        if let Some(id) = &order.client_order_id {
-            self.client_id("&clientAlgoId=", id)?;
-        }
-        self.sign(params, Place::Body)
-    }
-
-    /// linear, "Place Multiple Orders": documented by Binance, but not in the protocol sheet. Takes
-    /// what "New Order" takes, as objects in a JSON list.
-    fn place_batch(&mut self, orders: &[PreparedOrder]) -> Result<(), EncodeError> {
-        let (field, problem) = ("orders", "not between 1 and 5");
-        if orders.is_empty() || orders.len() > crate::limits::BATCH_MAX {
-            return Err(EncodeError::Invalid { field, problem });
-        }
-        let mut list = String::from("[");
-        for order in orders {
-            if order.order().kind.is_conditional() {
-                return Err(unsupported("conditional orders in a batch"));
-            }
-            let single = Operation::Place(order);
-            let form = Form::of(self.binance, &single, self.at, self.buf)?;
-            list.push_str(if list.len() > 1 { ",{" } else { "{" });
-            let own = |name: &str| !matches!(name, "recvWindow" | "timestamp");
-            write_json_members(&mut list, form.params().filter(|(name, _)| own(name)));
-            list.push('}');
-        }
-        list.push(']');
-        let params = self.begin(Method::Post, "/fapi/v1/batchOrders");
-        self.text("batchOrders=", &list);
-        self.sign(params, Place::Body)
-    }
-
-    /// linear, "Start User Data Stream" and its sisters: the key's header, and nothing else.
-    fn listen_key(&mut self, method: Method) -> Result<(), EncodeError> {
-        self.begin(method, "/fapi/v1/listenKey");
-        let key = self.buf.push(self.binance.credentials.api_key());
-        self.buf.header("X-MBX-APIKEY", key);
-        Ok(())
-    }
-
-    /// linear, "Modify Order": limit orders only, quantity and price both required.
-    fn amend(&mut self, amendment: &Amendment) -> Result<(), EncodeError> {
-        let quantity = amendment.quantity.ok_or(EncodeError::Missing("quantity"))?;
-        let price = amendment.price.ok_or(EncodeError::Missing("price"))?;
-        let params = self.begin(Method::Put, "/fapi/v1/order");
-        self.order_ref(&amendment.symbol, &amendment.order, OrderClass::Plain);
-        self.raw(match amendment.side {
-            Side::Buy => "&side=BUY",
-            Side::Sell => "&side=SELL",
-        });
-        self.decimal("&quantity=", quantity);
-        self.decimal("&price=", price);
-        self.sign(params, Place::Body)
-    }
-
     fn public(&mut self, path: &'static str, symbol: Option<&Symbol>) -> Result<(), EncodeError> {
         let query = self.begin(Method::Get, path);
         self.symbol(symbol);
@@ -413,17 +222,6 @@ impl Writer<'_> {
         match order.side {
             Side::Buy => self.raw("&side=BUY"),
             Side::Sell => self.raw("&side=SELL"),
-        }
-    }
-
-    /// In hedge mode the position side says what reduces, and reduceOnly may not be sent (linear,
-    /// "New Order").
-    fn position(&mut self, order: &NewOrder) {
-        match order.hedge_side() {
-            Some(PositionSide::Long) => self.raw("&positionSide=LONG"),
-            Some(PositionSide::Short) => self.raw("&positionSide=SHORT"),
-            None if order.reduce_only => self.raw("&reduceOnly=true"),
-            None => {}
         }
     }
 
@@ -573,24 +371,6 @@ fn order_path(market: Market, class: OrderClass) -> &'static str {
         (_, OrderClass::Plain) => "/fapi/v1/order",
         (_, OrderClass::Conditional) => "/fapi/v1/algoOrder",
     }
-}
-
-const fn linear_time_in_force(value: TimeInForce) -> &'static str {
-    match value {
-        TimeInForce::GoodTillCancel => "GTC",
-        TimeInForce::ImmediateOrCancel => "IOC",
-        TimeInForce::FillOrKill => "FOK",
-        TimeInForce::PostOnly => "GTX",
-    }
-}
-
-/// Percent to the hundredths of a percent that spot's trailingDelta counts in.
-fn basis_points(percent: Decimal) -> Result<Decimal, EncodeError> {
-    let points = percent.checked_mul(Decimal::ONE_HUNDRED).map(|points| points.normalize());
-    points.filter(|points| points.is_integer()).ok_or(EncodeError::Invalid {
-        field: "callback_rate",
-        problem: "not a whole number of basis points",
-    })
 }
 
 pub(crate) const fn unsupported(operation: &'static str) -> EncodeError {

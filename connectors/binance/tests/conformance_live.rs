@@ -5,8 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use hoox_binance::Binance;
-use hoox_connector::conformance::Deviation;
-use hoox_connector::conformance::live::{LiveCase, Stage, run};
+use hoox_connector::conformance::live::{Stage, run};
 use hoox_connector::{Client, Credentials, Decimal, Market, ReqwestTransport, Symbol, SystemClock};
 use hoox_venue::{Config, Server};
 
@@ -23,11 +22,7 @@ async fn conforms(market: Market) {
     let client = Client::new(dialect, ReqwestTransport::new().unwrap(), SystemClock);
     let instruments = client.instruments().await.unwrap();
     let instrument = instruments.find(&Symbol::new("BTCUSDT").unwrap()).unwrap().clone();
-    let mut stage = Stage::new(instrument, Decimal::new(12, 3), "live");
-    if market == Market::Linear {
-        let reason = "the simulated venue has no batchOrders";
-        stage = stage.deviating(Deviation { case: LiveCase::Batch.name(), reason });
-    }
+    let stage = Stage::new(instrument, Decimal::new(12, 3), "live");
     let report = run(&client, &SystemClock, &stage).await;
     println!("{report}");
     assert!(report.is_conformant(), "{report}");

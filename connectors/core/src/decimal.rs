@@ -100,6 +100,28 @@ pub fn average_price(quote: Decimal, quantity: Decimal) -> Option<Decimal> {
         .or_else(|| quote.checked_div(quantity).map(|price| price.normalize()))
 }
 
+/// The product with every digit, without zeros at its end, or nothing if it is too long:
+/// `checked_mul` would round it.
+///
+/// ```
+/// use hoox_connector::{Decimal, exact_product};
+///
+/// let (contracts, size) = (Decimal::from(250), Decimal::new(1, 4));
+/// assert_eq!(exact_product(contracts, size), Some(Decimal::new(25, 3)));
+/// assert_eq!(exact_product(Decimal::MAX, size), Some(Decimal::MAX * size));
+/// assert_eq!(exact_product(Decimal::MAX, contracts), None);
+/// ```
+#[inline]
+pub fn exact_product(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let product = |a: Decimal, b: Decimal| {
+        let mantissa = a.mantissa().checked_mul(b.mantissa())?;
+        Decimal::try_from_i128_with_scale(mantissa, a.scale() + b.scale()).ok()
+    };
+    // Zeros at the end may be what makes it too long.
+    let exact = product(a, b).or_else(|| product(a.normalize(), b.normalize()))?;
+    Some(exact.normalize())
+}
+
 /// The quotient of positive numbers if 64 bits and eight decimal places hold it, as they do where an
 /// order filled at one price: a fifth of the time of the division for all cases.
 #[inline]

@@ -1,11 +1,15 @@
 //! From an order as wished to an order as the venue takes it: rounding, then every check.
 
+mod multiple;
+
 use rust_decimal::Decimal;
 
 use crate::{
     Attached, Filter, FilterError, Instrument, InstrumentStatus, LotRule, NewOrder, OrderKind,
-    Side, Size, Trigger,
+    Side, Size, Trigger, exact_product,
 };
+
+use multiple::{Multiple, decimal};
 
 /// Which way a price is brought to the tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -351,41 +355,6 @@ impl Rounder<'_> {
     fn trigger(&self, trigger: Trigger) -> Result<Trigger, FilterError> {
         Ok(Trigger { price: self.price(trigger.price)?, ..trigger })
     }
-}
-
-/// Where a value lies between two multiples of a step, in whole units of 10⁻ˢᶜᵃˡᵉ: exact, where the
-/// difference of two decimals may be rounded.
-struct Multiple {
-    /// The multiple at or below the value.
-    below: i128,
-    /// From there to the value.
-    rest: i128,
-    step: i128,
-    scale: u32,
-}
-
-impl Multiple {
-    /// `None` if the numbers are too long to compare exactly. `step` is greater than zero.
-    fn of(value: Decimal, step: Decimal) -> Option<Self> {
-        let (value, step) = (value.normalize(), step.normalize());
-        let scale = value.scale().max(step.scale());
-        let units = |it: Decimal| it.mantissa().checked_mul(10_i128.pow(scale - it.scale()));
-        let (value, step) = (units(value)?, units(step)?);
-        let rest = value.checked_rem(step)?;
-        Some(Self { below: value - rest, rest, step, scale })
-    }
-}
-
-/// The decimal with these digits, without zeros at its end; `None` if it has too many.
-fn decimal(units: i128, scale: u32) -> Option<Decimal> {
-    Decimal::try_from_i128_with_scale(units, scale).ok().map(|it| it.normalize())
-}
-
-/// The product with every digit, or nothing: `checked_mul` rounds at 28 places.
-fn exact_product(a: Decimal, b: Decimal) -> Option<Decimal> {
-    let (a, b) = (a.normalize(), b.normalize());
-    let mantissa = a.mantissa().checked_mul(b.mantissa())?;
-    decimal(mantissa, a.scale() + b.scale())
 }
 
 fn positive_values(order: &NewOrder) -> Result<(), FilterError> {

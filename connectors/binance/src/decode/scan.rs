@@ -9,7 +9,8 @@ use hoox_connector::{
 use serde::Deserialize;
 use serde::de::value::{BorrowedStrDeserializer, Error};
 
-use super::{FeeSum, FeeSums, PositionSide_, Side_, Status, Tif, Type, millis};
+use super::spot::{FeeSum, FeeSums};
+use super::words::{PositionSide_, Side_, Status, Tif, Type, millis};
 
 /// The fields of an order's reply, each at most once, and what they mean.
 #[derive(Default)]

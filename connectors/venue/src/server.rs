@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -203,7 +204,7 @@ async fn serve(stream: TcpStream, peer: IpAddr, sockets: Arc<Sockets>) {
 async fn answer(
     mut request: Request<Incoming>,
     peer: IpAddr,
-    sockets: &Sockets,
+    sockets: &Arc<Sockets>,
     upgrading: &Mutex<Option<Upgrading>>,
 ) -> Result<Response<Full<Bytes>>, Dropped> {
     let upgrade = request
@@ -215,19 +216,8 @@ async fn answer(
         Ok(body) => body.to_bytes(),
         Err(_) => return Ok(write(HttpResponse::html(413, "Payload Too Large"))),
     };
-    let headers: Vec<(&str, &str)> = head
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
-        .collect();
-    let request = HttpRequest {
-        method: head.method.as_str(),
-        path: head.uri.path(),
-        query: head.uri.query().unwrap_or(""),
-        headers: &headers,
-        body: &body,
-        peer,
-    };
+    let headers = headers_of(&head);
+    let request = request_of(&head, &headers, &body, peer);
     if let Some(upgrade) = upgrade {
         let accept = match socket::accept_key(&request) {
             Ok(accept) => accept,
@@ -251,12 +241,46 @@ async fn answer(
             Ok(write(reply))
         }
         Handled::HandleAfter(ms) => {
-            pause(ms).await;
-            let reply = lock(&sockets.exchange).handle_late(now_ms(), &request);
-            sockets.wake();
-            Ok(write(reply))
+            drop(headers);
+            // It is on its way, and arrives whether its sender still waits for an answer or not.
+            let late = tokio::spawn(arrive(Arc::clone(sockets), (head, body, peer), ms));
+            late.await.map(write).map_err(|_| Dropped)
         }
         Handled::Drop => Err(Dropped),
+    }
+}
+
+async fn arrive(
+    sockets: Arc<Sockets>,
+    (head, body, peer): (Parts, Bytes, IpAddr),
+    after_ms: u64,
+) -> HttpResponse {
+    pause(after_ms).await;
+    let headers = headers_of(&head);
+    let request = request_of(&head, &headers, &body, peer);
+    let reply = lock(&sockets.exchange).handle_late(now_ms(), &request);
+    sockets.wake();
+    reply
+}
+
+fn headers_of(head: &Parts) -> Vec<(&str, &str)> {
+    let headers = head.headers.iter();
+    headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect()
+}
+
+fn request_of<'a>(
+    head: &'a Parts,
+    headers: &'a [(&'a str, &'a str)],
+    body: &'a Bytes,
+    peer: IpAddr,
+) -> HttpRequest<'a> {
+    HttpRequest {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or(""),
+        headers,
+        body,
+        peer,
     }
 }
 

@@ -31,6 +31,7 @@ const BY_TEXT: &[(i64, &str, Class)] = &[
     (-2010, "This symbol is not permitted", Reject(Reason::Permission)),
     (-2010, "This action is disabled", Reject(Reason::Permission)),
     (-2010, "Unknown order", Reject(Reason::UnknownOrder)),
+    (-1013, "Market is closed", Reject(Reason::NotTrading)),
     (-1013, "Filter failure: PRICE_FILTER", Reject(Reason::Price)),
     (-1013, "Filter failure: PERCENT_PRICE", Reject(Reason::Price)),
     (-1013, "Filter failure: LOT_SIZE", Reject(Reason::Quantity)),

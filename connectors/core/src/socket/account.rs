@@ -30,6 +30,9 @@ const EXTEND_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// moment is by our idea of the venue's clock.
 const OVERLAP: Duration = Duration::from_secs(2);
 
+/// After how many failed reads in a row a refusal is final: the first may have been the clock's fault.
+const REFUSALS_MAX: u32 = 2;
+
 /// Settings of an [`AccountFeed`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -200,10 +203,7 @@ impl<P: ExchangeProvider + StreamProvider, T: Transport, C: Clock> AccountDriver
                     // Perhaps for a key that is valid no longer.
                     Occurrence::NotOpened => key = None,
                     Occurrence::Refused => set_clock.set(client.sync_clock().fuse()),
-                    Occurrence::Stopped(refusal) => {
-                        work.emit(AccountEvent::Stopped(Arc::new(refusal)));
-                        return;
-                    }
+                    Occurrence::Stopped(refusal) => return work.stop(refusal),
                 },
                 created = &mut create, if !create.is_terminated() => {
                     let Some(id) = dialing.take() else { continue };
@@ -236,11 +236,17 @@ impl<P: ExchangeProvider + StreamProvider, T: Transport, C: Clock> AccountDriver
                         let gone = work.told(account);
                         ended.set(read_gone(client, gone).fuse());
                     }
-                    Err(error) => begin_read = Some(work.failed(&error)),
+                    Err(error) => match work.failed(&error) {
+                        Ok(wait) => begin_read = Some(wait),
+                        Err(refusal) => return work.stop(refusal),
+                    },
                 },
                 reports = &mut ended, if !ended.is_terminated() => match reports {
                     Ok(reports) => work.ended(reports),
-                    Err(error) => begin_read = Some(work.failed(&error)),
+                    Err(error) => match work.failed(&error) {
+                        Ok(wait) => begin_read = Some(wait),
+                        Err(refusal) => return work.stop(refusal),
+                    },
                 },
                 _ = &mut set_clock, if !set_clock.is_terminated() => {}
             }
@@ -318,11 +324,20 @@ impl Work<'_> {
         self.emit(AccountEvent::Resynced);
     }
 
-    /// How long to wait until the account is read again.
-    fn failed(&mut self, error: &Error) -> Duration {
+    /// How long to wait until the account is read again, unless the venue keeps saying that it is not
+    /// ours to read: there are streams that open for a key alone, whatever its secret.
+    fn failed(&mut self, error: &Error) -> Result<Duration, Refusal> {
         tracing::warn!(%error, "account cannot be read");
         self.failures = self.failures.saturating_add(1);
-        Backoff::default().wait(self.failures, random())
+        match refusal_of(error).filter(|_| self.failures >= REFUSALS_MAX) {
+            Some(refusal) => Err(refusal),
+            None => Ok(Backoff::default().wait(self.failures, random())),
+        }
+    }
+
+    fn stop(&self, refusal: Refusal) {
+        tracing::error!(%refusal, "account feed stopped");
+        self.emit(AccountEvent::Stopped(Arc::new(refusal)));
     }
 }
 

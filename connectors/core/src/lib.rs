@@ -56,6 +56,8 @@ mod transport_pinned;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 mod transport_reqwest;
 mod venue;
+#[cfg(all(any(feature = "pinned", feature = "websocket"), not(target_arch = "wasm32")))]
+mod wire;
 
 pub use book::{Applied, BookLoss, BookRule, OrderBook};
 pub use capabilities::{Capabilities, Cost};

@@ -8,14 +8,10 @@ use http::header::{HOST, HeaderName, HeaderValue};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls_platform_verifier::BuilderVerifierExt;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, crypto::aws_lc_rs};
+use tokio_rustls::rustls;
 
+use crate::wire::{Target, trusted};
 use crate::{Method, Request, Response, Transport, TransportError, transport::REPLY_MAX};
 
 /// How many idle connections are kept: as many as there were requests at one time, up to this.
@@ -34,12 +30,10 @@ const RESERVED_MAX: u64 = 1024 * 1024;
 /// Must be used on a tokio runtime, which drives the connections.
 pub struct PinnedTransport {
     base_url: Box<str>,
-    host: Box<str>,
-    port: u16,
+    target: Target,
     host_header: HeaderValue,
     /// The path that the base URL ends with, usually empty.
     prefix: Box<str>,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
     timeouts: Timeouts,
     idle: Mutex<Vec<Connection>>,
 }
@@ -59,12 +53,8 @@ impl PinnedTransport {
     /// # Errors
     /// [`TransportError::NotSent`] if the URL names no host or TLS cannot be set up.
     pub fn new(base_url: &str) -> Result<Self, TransportError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_platform_verifier())
-            .map_err(not_sent)?;
-        Self::with_tls(base_url, config.with_no_client_auth())
+        let config = trusted().map_err(not_sent)?;
+        Self::with_tls(base_url, (*config).clone())
     }
 
     /// A transport with TLS settings of its own, such as other roots of trust.
@@ -76,27 +66,22 @@ impl PinnedTransport {
         mut config: rustls::ClientConfig,
     ) -> Result<Self, TransportError> {
         let url: http::Uri = base_url.parse().map_err(not_sent)?;
-        let (Some(host), Some(authority)) = (url.host(), url.authority()) else {
+        let Some(authority) = url.authority() else {
             return Err(TransportError::NotSent("the base URL names no host".into()));
         };
-        // An IPv6 address stands in brackets in a URL, and nowhere else.
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let (tls, port) = match url.scheme_str() {
+        let tls = match url.scheme_str() {
             Some("https") => {
                 config.alpn_protocols = vec![b"http/1.1".to_vec()];
-                let name = ServerName::try_from(host.to_owned()).map_err(not_sent)?;
-                (Some((TlsConnector::from(Arc::new(config)), name)), 443)
+                Some(Arc::new(config))
             }
-            Some("http") => (None, 80),
+            Some("http") => None,
             _ => return Err(TransportError::NotSent("neither http nor https".into())),
         };
         Ok(Self {
             base_url: base_url.into(),
-            host: host.into(),
-            port: url.port_u16().unwrap_or(port),
+            target: Target::new(&url, tls).map_err(not_sent)?,
             host_header: HeaderValue::from_str(authority.as_str()).map_err(not_sent)?,
             prefix: url.path().trim_end_matches('/').into(),
-            tls,
             timeouts: Timeouts {
                 request: Duration::from_secs(10),
                 connect: Duration::from_secs(5),
@@ -137,7 +122,8 @@ impl PinnedTransport {
     }
 
     async fn connect(&self) -> Result<Connection, TransportError> {
-        metrics::counter!("hoox_connections_total", "host" => self.host.to_string()).increment(1);
+        metrics::counter!("hoox_connections_total", "host" => self.target.host.to_string())
+            .increment(1);
         match timeout(self.timeouts.connect, self.open()).await {
             Ok(opened) => opened.map_err(not_sent),
             Err(_) => Err(TransportError::NotSent("connecting took too long".into())),
@@ -145,12 +131,13 @@ impl PinnedTransport {
     }
 
     async fn open(&self) -> io::Result<Connection> {
-        let stream = TcpStream::connect((&*self.host, self.port)).await?;
-        stream.set_nodelay(true)?;
-        match &self.tls {
-            Some((connector, name)) => drive(connector.connect(name.clone(), stream).await?).await,
-            None => drive(stream).await,
-        }
+        let wire = TokioIo::new(self.target.connect().await?);
+        let (sender, connection) = http1::handshake(wire).await.map_err(io::Error::other)?;
+        tokio::spawn(async move {
+            // Its failure shows at the request that it befalls.
+            let _ = connection.await;
+        });
+        Ok(sender)
     }
 
     fn keep(&self, connection: Connection) {
@@ -260,19 +247,6 @@ impl fmt::Debug for PinnedTransport {
 struct Unsent {
     returned: Box<http::Request<Full<Bytes>>>,
     cause: String,
-}
-
-async fn drive<S>(stream: S) -> io::Result<Connection>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let shaken = http1::handshake(TokioIo::new(stream)).await;
-    let (sender, connection) = shaken.map_err(io::Error::other)?;
-    tokio::spawn(async move {
-        // Its failure shows at the request that it befalls.
-        let _ = connection.await;
-    });
-    Ok(sender)
 }
 
 /// Reads a reply whole. The request has arrived: whatever fails, it may have been executed.

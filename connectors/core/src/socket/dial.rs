@@ -6,23 +6,22 @@ use tokio_tungstenite::tungstenite::error::Error;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::tls::Wire;
 use crate::session::FrameFault;
 use crate::stream::FRAME_MAX;
+use crate::wire::{Target, Wire, trusted};
 
 pub(super) type WebSocket = WebSocketStream<Wire>;
 
 /// Opens `url`. The error never holds it: a listen key may be in there.
 pub(super) async fn dial(url: String) -> Result<WebSocket, String> {
     let uri: Uri = url.parse().map_err(|_| "the address is no URL".to_owned())?;
+    let text = |error: std::io::Error| error.to_string();
     let tls = match uri.scheme_str() {
-        Some("wss" | "https") => true,
-        Some("ws" | "http") => false,
+        Some("wss" | "https") => Some(trusted().map_err(text)?),
+        Some("ws" | "http") => None,
         _ => return Err("the address has no scheme ws or wss".into()),
     };
-    let host = uri.host().ok_or_else(|| "the address has no host".to_owned())?;
-    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let wire = Wire::connect(host, port, tls).await.map_err(|error| error.to_string())?;
+    let wire = Target::new(&uri, tls).map_err(text)?.connect().await.map_err(text)?;
     // Without a write buffer a frame goes out at once. No extension, such as compression, is offered.
     let config = WebSocketConfig::default()
         .write_buffer_size(0)

@@ -38,15 +38,16 @@ const CLOCK_ERROR_GOOD: Duration = Duration::from_millis(5);
 /// # What it tells
 ///
 /// Each operation on orders is a `tracing` span `order` (level info), each other a span `request`
-/// (debug), with venue, market, operation, client order id, the duration of each step in microseconds
+/// (debug), with venue, market, operation, what it goes over (`rest`, or `websocket` where
+/// `socket::EntryClient` sends it), client order id, the duration of each step in microseconds
 /// (`permit`, `encode`, `send`, `decode`) and the `result`; never a key, a signature or a URL.
 /// Metrics go through the `metrics` facade. They are registered at their first use, so install the
 /// recorder before the first request.
 ///
 /// | metric | labels | |
 /// |---|---|---|
-/// | `hoox_requests_total` | venue, market, operation, result | counter |
-/// | `hoox_request_seconds` | venue, market, operation | histogram, from permit to decoded reply |
+/// | `hoox_requests_total` | venue, market, operation, over, result | counter |
+/// | `hoox_request_seconds` | venue, market, operation, over | histogram, from permit to decoded reply |
 /// | `hoox_permit_wait_seconds` | venue, market | histogram, of requests that had to wait |
 /// | `hoox_limit_used` | venue, market, counted, window | gauge, as the venue tells it |
 /// | `hoox_reconciliations_total` | venue, market, result | counter |
@@ -58,7 +59,7 @@ pub struct Client<P, T, C> {
     clock: C,
     config: ClientConfig,
     limits: SharedLimits,
-    meter: Meter,
+    pub(crate) meter: Meter,
     buffers: Mutex<Vec<RequestBuf>>,
 }
 

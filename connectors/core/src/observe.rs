@@ -6,6 +6,8 @@ use core::time::Duration;
 use std::sync::OnceLock;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use tracing::Span;
+use tracing::field::Empty;
 
 use crate::{
     ClientOrderId, Error, ExchangeProvider, Market, Operation, OperationKind, OrderRef, RateUsage,
@@ -15,12 +17,31 @@ use crate::{
 /// How many limits of one venue are told by headers at most.
 const LIMITS_MAX: usize = 8;
 
+/// How an operation travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    Rest,
+    #[cfg(all(feature = "websocket", not(target_arch = "wasm32")))]
+    WebSocket,
+}
+
+impl Over {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            #[cfg(all(feature = "websocket", not(target_arch = "wasm32")))]
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
 /// Handles to one client's metrics. Each is registered at its first use, so whoever records metrics
 /// installs the recorder before the first request; afterwards nothing on the order path allocates.
 pub(crate) struct Meter {
     venue: Venue,
     market: Market,
-    kinds: Box<[OnceLock<KindMeter>]>,
+    /// By kind of operation, for each way that it travels.
+    kinds: [Box<[OnceLock<KindMeter>]>; 2],
     waits: OnceLock<Histogram>,
     limits: [OnceLock<(bool, Duration, Gauge)>; LIMITS_MAX],
 }
@@ -35,25 +56,38 @@ impl Meter {
         Self {
             venue: provider.venue(),
             market: provider.market(),
-            kinds: OperationKind::ALL.iter().map(|_| OnceLock::new()).collect(),
+            kinds: core::array::from_fn(|_| {
+                OperationKind::ALL.iter().map(|_| OnceLock::new()).collect()
+            }),
             waits: OnceLock::new(),
             limits: Default::default(),
         }
     }
 
     /// A request has ended.
-    pub(crate) fn ended(&self, kind: OperationKind, result: &'static str, took: Duration) {
+    pub(crate) fn ended(
+        &self,
+        over: Over,
+        kind: OperationKind,
+        result: &'static str,
+        took: Duration,
+    ) {
         let (venue, market) = (self.venue.as_str(), self.market.as_str());
-        let Some(cell) = self.kinds.get(kind as usize) else { return };
+        let kinds = self.kinds.get(over as usize);
+        let Some(cell) = kinds.and_then(|kinds| kinds.get(kind as usize)) else { return };
         let meter = cell.get_or_init(|| {
-            let operation = kind.as_str();
-            let labels = [("venue", venue), ("market", market), ("operation", operation)];
+            let labels = [
+                ("venue", venue),
+                ("market", market),
+                ("operation", kind.as_str()),
+                ("over", over.as_str()),
+            ];
             let results = ["answered", "rejected", "throttled", "unknown", "not_sent"];
             KindMeter {
                 seconds: histogram!("hoox_request_seconds", &labels),
                 results: results.map(|result| {
-                    let [venue, market, operation] = labels;
-                    let labels = [venue, market, operation, ("result", result)];
+                    let [venue, market, operation, over] = labels;
+                    let labels = [venue, market, operation, over, ("result", result)];
                     (result, counter!("hoox_requests_total", &labels))
                 }),
             }
@@ -107,6 +141,57 @@ impl fmt::Debug for Meter {
     }
 }
 
+/// The span of one operation: `order` if it changes orders, `request` if not. The durations of its
+/// steps, in microseconds, and its result are recorded as they become known.
+pub(crate) fn span<P: ExchangeProvider>(provider: &P, op: &Operation<'_>, over: Over) -> Span {
+    let (venue, market) = (provider.venue().as_str(), provider.market().as_str());
+    let (operation, over) = (op.kind().as_str(), over.as_str());
+    let id = order_of(op);
+    let client_order_id = id.as_ref().map(ClientOrderId::as_str);
+    macro_rules! span {
+        ($level:ident, $name:literal) => {
+            tracing::$level!(
+                $name,
+                venue,
+                market,
+                operation,
+                over,
+                client_order_id,
+                permit = Empty,
+                encode = Empty,
+                send = Empty,
+                decode = Empty,
+                result = Empty
+            )
+        };
+    }
+    if op.kind().changes_orders() {
+        span!(info_span, "order")
+    } else {
+        span!(debug_span, "request")
+    }
+}
+
+/// How long a request took, step by step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    pub(crate) encode: Duration,
+    pub(crate) send: Duration,
+    pub(crate) decode: Duration,
+}
+
+impl Steps {
+    pub(crate) fn record(&self, span: &Span) {
+        span.record("encode", micros(self.encode));
+        span.record("send", micros(self.send));
+        span.record("decode", micros(self.decode));
+    }
+}
+
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// The result of a request, in one word.
 pub(crate) fn word<T>(result: &Result<T, Error>) -> &'static str {
     match result {
@@ -119,7 +204,7 @@ pub(crate) fn word<T>(result: &Result<T, Error>) -> &'static str {
 }
 
 /// The client order id that an operation is about.
-pub(crate) fn order_of(op: &Operation<'_>) -> Option<ClientOrderId> {
+fn order_of(op: &Operation<'_>) -> Option<ClientOrderId> {
     match op {
         Operation::Place(order) => order.order().client_order_id,
         Operation::Amend(amendment) => client_id(amendment.order),

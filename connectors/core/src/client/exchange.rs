@@ -1,14 +1,13 @@
 use core::time::Duration;
 use std::sync::PoisonError;
 
-use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::{Client, Patience};
-use crate::observe::{order_of, word};
+use crate::observe::{Over, Steps, micros, span, word};
 use crate::{
-    Asked, ClientOrderId, Clock, Error, ExchangeProvider, NotSent, Operation, Permit, Reply,
-    RequestBuf, Response, ThrottleKind, Timestamp, Transport, UnknownCause, VenueError,
+    Asked, Clock, Error, ExchangeProvider, NotSent, Operation, Permit, Reply, RequestBuf, Response,
+    ThrottleKind, Timestamp, Transport, UnknownCause, VenueError,
 };
 
 /// The pause before a read is tried again; before the next try it is twice as long.
@@ -28,32 +27,8 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         op: &Operation<'_>,
         patience: Patience,
     ) -> (Result<Reply, Error>, Timestamp) {
-        let id = order_of(op);
-        let (venue, market) = (self.provider.venue().as_str(), self.provider.market().as_str());
-        let id = id.as_ref().map(ClientOrderId::as_str);
-        let operation = op.kind().as_str();
-        // The steps' durations are in microseconds.
-        macro_rules! span {
-            ($level:ident, $name:literal) => {
-                tracing::$level!(
-                    $name,
-                    venue,
-                    market,
-                    operation,
-                    client_order_id = id,
-                    permit = Empty,
-                    encode = Empty,
-                    send = Empty,
-                    decode = Empty,
-                    result = Empty
-                )
-            };
-        }
-        if op.kind().changes_orders() {
-            self.attempts(op, patience).instrument(span!(info_span, "order")).await
-        } else {
-            self.attempts(op, patience).instrument(span!(debug_span, "request")).await
-        }
+        let span = span(&self.provider, op, Over::Rest);
+        self.attempts(op, patience).instrument(span).await
     }
 
     async fn attempts(
@@ -98,7 +73,7 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
             Ok(permit) => self.send(op, permit).await,
             Err(throttle) => {
                 let result = Err(Error::NotSent(NotSent::Throttled(throttle)));
-                self.meter.ended(op.kind(), word(&result), Duration::ZERO);
+                self.meter.ended(Over::Rest, op.kind(), word(&result), Duration::ZERO);
                 (result, self.venue_now())
             }
         }
@@ -125,12 +100,15 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         let answered = self.clock.monotonic();
         let result = self.receive(op, permit, sent);
         let done = self.clock.monotonic();
-        self.meter.ended(op.kind(), word(&result), done.saturating_sub(started));
+        self.meter.ended(Over::Rest, op.kind(), word(&result), done.saturating_sub(started));
         let span = Span::current();
         if !span.is_disabled() {
-            span.record("encode", micros(encoded.saturating_sub(started)));
-            span.record("send", micros(answered.saturating_sub(encoded)));
-            span.record("decode", micros(done.saturating_sub(answered)));
+            let steps = Steps {
+                encode: encoded.saturating_sub(started),
+                send: answered.saturating_sub(encoded),
+                decode: done.saturating_sub(answered),
+            };
+            steps.record(&span);
             span.record("result", word(&result));
             tracing::debug!("done");
         }
@@ -191,8 +169,4 @@ fn may_help(error: &Error, patience: Patience) -> bool {
         }
         Error::Rejected(_) => false,
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

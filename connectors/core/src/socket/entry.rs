@@ -7,12 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::SinkExt;
 use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
+use tracing::{Instrument, Span};
 
 use super::entry_driver::EntryDriver;
 use super::in_flight::{Answer, InFlight};
 use super::links::Writer;
 use crate::client::Named;
+use crate::observe::{self, Over, Steps, micros, word};
 use crate::session::{ConnectionId, Refusal, SessionConfig};
 use crate::{
     Amendment, Client, ClientOrderId, Clock, EncodeError, Error, ExchangeProvider, NotSent,
@@ -63,6 +66,9 @@ pub enum EntryState {
 /// What [`Client::place`] promises holds here too: an error means that there is certainly no order. An
 /// order whose answer does not come, or whose connection is lost, is
 /// [`Unknown`](crate::Outcome::Unknown); it is never sent a second time by another way.
+///
+/// Spans and metrics are those of [`Client`], with `over` telling which way an order went. Here
+/// `permit` includes the wait for the orders before it to be written.
 pub struct EntryClient<P, T, C> {
     inner: Arc<Inner<P, T, C>>,
     /// Ends the driver when the last handle goes.
@@ -126,6 +132,16 @@ enum Sent {
     No(NotSent),
     /// It left, or may have.
     Yes(Result<crate::Reply, Error>, Timestamp),
+}
+
+/// When an order came how far.
+#[derive(Default)]
+struct Course {
+    /// It may be sent, and it is its turn.
+    permitted: Option<Instant>,
+    encoded: Option<Instant>,
+    /// How long reading its answer took.
+    decode: Duration,
 }
 
 impl<P, T, C> EntryClient<P, T, C>
@@ -232,8 +248,12 @@ where
         named: Named,
         patience: Patience,
     ) -> Result<Outcome, Refused> {
-        let client = &self.inner.client;
-        let sent = self.exchange(op, patience).await;
+        let Inner { client, config, shared } = &*self.inner;
+        if config.rest_fallback && shared.ready().is_none() {
+            return client.change(op, named, patience).await;
+        }
+        let span = observe::span(client.provider(), op, Over::WebSocket);
+        let sent = self.exchange(op, patience).instrument(span).await;
         if let Sent::Yes(Err(error), _) = &sent
             && error.is_clock()
         {
@@ -242,15 +262,51 @@ where
         }
         match sent {
             Sent::Yes(result, signed_at) => client.settle(result, op, named, signed_at),
-            Sent::No(
-                NotSent::Connection(_) | NotSent::Encode(EncodeError::NotSupported { .. }),
-            ) if self.inner.config.rest_fallback => client.change(op, named, patience).await,
+            Sent::No(cause) if self.falls_back(&cause) => client.change(op, named, patience).await,
             Sent::No(cause) => Err(Refused::NotSent(cause)),
         }
     }
 
-    /// Sends once, and waits for the answer; also tells the timestamp the request was signed with.
+    /// Whether an order that did not leave goes over REST.
+    fn falls_back(&self, cause: &NotSent) -> bool {
+        let elsewhere = matches!(
+            cause,
+            NotSent::Connection(_) | NotSent::Encode(EncodeError::NotSupported { .. })
+        );
+        self.inner.config.rest_fallback && elsewhere
+    }
+
+    /// Sends once, waits for the answer, and tells how it went.
     async fn exchange(&self, op: &Operation<'_>, patience: Patience) -> Sent {
+        let asked = Instant::now();
+        let mut course = Course::default();
+        let sent = self.attempt(op, patience, &mut course).await;
+        let done = Instant::now();
+        let (result, falls_back) = match &sent {
+            Sent::No(cause) => ("not_sent", self.falls_back(cause)),
+            Sent::Yes(result, _) => (word(result), false),
+        };
+        // What goes over REST is counted there.
+        if !falls_back {
+            let took = course.permitted.map_or(Duration::ZERO, |permitted| done - permitted);
+            self.inner.client.meter.ended(Over::WebSocket, op.kind(), result, took);
+        }
+        let span = Span::current();
+        if !span.is_disabled() {
+            let permitted = course.permitted.unwrap_or(done);
+            span.record("permit", micros(permitted - asked));
+            if let Some(encoded) = course.encoded {
+                let send = (done - encoded).saturating_sub(course.decode);
+                Steps { encode: encoded - permitted, send, decode: course.decode }.record(&span);
+            }
+            span.record("result", result);
+            tracing::debug!("done");
+        }
+        sent
+    }
+
+    /// Sends once, and waits for the answer; also tells the timestamp the request was signed with.
+    async fn attempt(&self, op: &Operation<'_>, patience: Patience, course: &mut Course) -> Sent {
         let Inner { client, config, shared } = &*self.inner;
         if shared.ready().is_none() {
             return Sent::No(shared.not_ready());
@@ -259,7 +315,7 @@ where
             Ok(permit) => permit,
             Err(throttle) => return Sent::No(NotSent::Throttled(throttle)),
         };
-        let deadline = tokio::time::Instant::now() + config.answer_max;
+        let deadline = Instant::now() + config.answer_max;
         let mut line = shared.line.lock().await;
         let Some(connection) = shared.refresh(&mut line) else {
             permit.unused();
@@ -269,19 +325,21 @@ where
             permit.unused();
             return Sent::No(shared.not_ready());
         };
+        course.permitted = Some(Instant::now());
         let (at, id) = (client.venue_now(), shared.next_id());
         let provider = client.provider();
         if let Err(error) = provider.encode_frame(op, at, id, provider.logs_on(), buf) {
             permit.unused();
             return Sent::No(NotSent::Encode(error));
         }
+        course.encoded = Some(Instant::now());
         let Some((_entry, answer)) = shared.in_flight.enter(id, connection, op.kind()) else {
             permit.unused();
             return Sent::No(NotSent::Throttled(Throttle::new(ThrottleKind::OrderRate)));
         };
         let frame = Message::text(buf.request().body());
         // From here on a byte may have left.
-        let written = tokio::time::timeout_at(deadline, writer.send(frame)).await;
+        let written = timeout_at(deadline, writer.send(frame)).await;
         drop(line);
         let unknown =
             |cause: String| Sent::Yes(Err(Error::Unknown(UnknownCause::Transport(cause))), at);
@@ -296,8 +354,9 @@ where
                 return unknown("the socket takes nothing".into());
             }
         }
-        match tokio::time::timeout_at(deadline, answer).await {
-            Ok(Ok(Answer::Told { result, usage })) => {
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(Answer::Told { result, usage, decode })) => {
+                course.decode = decode;
                 client.answered(permit, &usage);
                 if let Err(VenueError::Throttled(throttle)) = &result {
                     client.throttled(throttle);

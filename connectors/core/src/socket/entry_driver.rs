@@ -219,9 +219,11 @@ impl<P: OrderEntry> Line<'_, P> {
         self.scratch.clear();
         self.scratch.extend_from_slice(frame);
         let in_flight = &self.shared.in_flight;
+        let started = Instant::now();
         match self.provider.decode_frame(&mut self.scratch, &|id| in_flight.kind(id)) {
             Ok(FrameReply::Answer { request_id, result, usage }) => {
-                in_flight.answer(request_id, Answer::Told { result, usage });
+                let decode = started.elapsed();
+                in_flight.answer(request_id, Answer::Told { result, usage, decode });
             }
             Ok(FrameReply::LoggedOn(Ok(()))) => self.report(id, SessionInput::Authenticated),
             Ok(FrameReply::LoggedOn(Err(error))) => return self.refused(id, error),

@@ -1,5 +1,6 @@
 //! The requests of a socket that are not answered yet.
 
+use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +16,8 @@ pub(super) enum Answer {
     Told {
         result: Result<Reply, VenueError>,
         usage: ArrayVec<RateUsage, 4>,
+        /// How long reading it took.
+        decode: Duration,
     },
     /// The connection is gone, and the answer with it.
     Lost(String),

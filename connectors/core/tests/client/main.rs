@@ -7,3 +7,5 @@ mod observe;
 mod reconcile;
 mod retries;
 mod support;
+#[path = "../support/told.rs"]
+mod told;

@@ -1,59 +1,27 @@
 //! What the client tells of itself, and what it never tells.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use hoox_connector::{OrderClass, Patience, TransportError};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 use crate::support::*;
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
+use crate::told::{Lines, Metrics};
 
 #[tokio::test]
 async fn a_span_per_order_names_it_and_its_steps_and_no_secret() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(FmtSpan::FULL)
-        .with_ansi(false)
-        .with_writer(lines.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let (lines, guard) = Lines::listen();
     let lost = || Err(TransportError::MaybeSent("reset".into()));
     let it = bench(2, [ok("order"), lost(), status(400, "poor"), retry_after(418, "7")]);
     for _ in 0..5 {
         let _ = it.client.place_with(&order(), Patience::Refuse).await;
     }
     drop(guard);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let closed: Vec<&str> = text.lines().filter(|line| line.contains(": close ")).collect();
+    let (text, closed) = (lines.text(), lines.closed());
     let results = ["answered", "unknown", "rejected", "throttled"];
     for result in results {
         let line = closed.iter().find(|line| line.contains(&format!("result=\"{result}\"")));
         let line = line.unwrap_or_else(|| panic!("no span ended as {result}:\n{text}"));
         for part in [
-            "order{venue=\"binance\" market=\"linear\" operation=\"place\"",
+            "order{venue=\"binance\" market=\"linear\" operation=\"place\" over=\"rest\"",
             "client_order_id=\"our-id\"",
             "permit=0",
             "encode=0",
@@ -90,28 +58,14 @@ fn metrics_count_requests_limits_and_reconciliations() {
             let _ = it.client.reconcile(&unknown).await;
         });
     });
-    let told: Vec<(String, DebugValue)> = snapshots
-        .snapshot()
-        .into_vec()
-        .into_iter()
-        .map(|(key, _, _, value)| {
-            let labels = key.key().labels().map(|label| label.value().to_owned());
-            let labels: Vec<String> = labels.collect();
-            (format!("{}[{}]", key.key().name(), labels.join(" ")), value)
-        })
-        .collect();
-    let find = |wanted: &str| {
-        let found = told.iter().find(|(key, _)| key == wanted);
-        &found.unwrap_or_else(|| panic!("{wanted} is missing: {told:?}")).1
-    };
-    let requests = |result| format!("hoox_requests_total[binance linear place {result}]");
+    let told = Metrics::of(&snapshots);
+    let find = |wanted: &str| told.find(wanted);
+    let requests = |result| format!("hoox_requests_total[binance linear place rest {result}]");
     assert_eq!(find(&requests("answered")), &DebugValue::Counter(1));
     assert_eq!(find(&requests("rejected")), &DebugValue::Counter(1));
     assert_eq!(find(&requests("unknown")), &DebugValue::Counter(0));
-    let DebugValue::Histogram(seconds) = find("hoox_request_seconds[binance linear place]") else {
-        panic!()
-    };
-    assert_eq!(seconds.iter().map(|it| it.into_inner()).collect::<Vec<f64>>(), [0.006, 0.006]);
+    let seconds = told.samples("hoox_request_seconds[binance linear place rest]");
+    assert_eq!(seconds, [0.006, 0.006]);
     let used = find("hoox_limit_used[binance linear weight 60s]");
     assert_eq!(used, &DebugValue::Gauge(17.0.into()));
     let reconciled = find("hoox_reconciliations_total[binance linear found]");

@@ -13,15 +13,15 @@ use crate::words::{Answering, Rest, Words, client, hurry, order, symbol};
 type Entry = EntryClient<Words, MemoryTransport<Answering>, SystemClock>;
 type Placing = JoinHandle<Result<Outcome, Refused>>;
 
-struct Scene {
-    host: Host,
+pub(crate) struct Scene {
+    pub(crate) host: Host,
     rest: Rest,
-    entry: Entry,
+    pub(crate) entry: Entry,
     driver: JoinHandle<()>,
 }
 
 impl Scene {
-    async fn new(adjust: impl FnOnce(&mut Words, &mut EntryConfig)) -> Self {
+    pub(crate) async fn new(adjust: impl FnOnce(&mut Words, &mut EntryConfig)) -> Self {
         let host = Host::new().await;
         let (mut words, rest) = (Words::at(host.url()), Rest::default());
         let mut config = EntryConfig::default();
@@ -51,7 +51,7 @@ impl Scene {
     }
 
     /// Waits until orders do, or do not, go over the socket.
-    async fn wait_for(&self, ready: bool) {
+    pub(crate) async fn wait_for(&self, ready: bool) {
         let wait = async {
             while (self.entry.state() == EntryState::Ready) != ready {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -60,7 +60,7 @@ impl Scene {
         tokio::time::timeout(PATIENCE, wait).await.unwrap();
     }
 
-    fn place(&self, id: &str) -> Placing {
+    pub(crate) fn place(&self, id: &str) -> Placing {
         let (entry, order) = (self.entry.clone(), order(id));
         tokio::spawn(async move { entry.place(&order).await })
     }

@@ -5,5 +5,8 @@
 mod account;
 mod entry;
 mod market;
+mod observe;
 mod peer;
+#[path = "../support/told.rs"]
+mod told;
 mod words;

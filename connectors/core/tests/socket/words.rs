@@ -23,6 +23,8 @@ pub(crate) struct Words {
     pub(crate) listen_key: bool,
     pub(crate) silence_max: Duration,
     pub(crate) logs_on: bool,
+    /// What ends every frame of ours.
+    pub(crate) secret: &'static str,
 }
 
 impl Words {
@@ -33,6 +35,7 @@ impl Words {
             listen_key: false,
             silence_max: Duration::from_secs(30),
             logs_on: true,
+            secret: "",
         }
     }
 
@@ -387,7 +390,7 @@ impl OrderEntry for Words {
     }
 
     fn encode_logon(&self, _: Timestamp, _: u64, buf: &mut RequestBuf) -> Result<(), EncodeError> {
-        write(buf, "logon");
+        write(buf, &format!("logon{}", self.secret));
         Ok(())
     }
 
@@ -404,7 +407,7 @@ impl OrderEntry for Words {
             return Err(EncodeError::NotSupported { venue: Venue::Binance, operation });
         };
         let id = order.order().client_order_id.unwrap();
-        write(buf, &format!("place {id} {request_id}"));
+        write(buf, &format!("place {id} {request_id}{}", self.secret));
         Ok(())
     }
 

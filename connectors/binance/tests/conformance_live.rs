@@ -1,4 +1,5 @@
-//! The live half of the conformance suite, against the simulated venue, over HTTP.
+//! The live half of the conformance suite, against the simulated venue, through each
+//! native transport.
 
 #![cfg(test)]
 
@@ -6,10 +7,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use hoox_binance::Binance;
 use hoox_connector::conformance::live::{Stage, run};
-use hoox_connector::{Client, Credentials, Decimal, Market, ReqwestTransport, Symbol, SystemClock};
+use hoox_connector::{
+    Client, Credentials, Decimal, Market, PinnedTransport, ReqwestTransport, Symbol, SystemClock,
+    Transport,
+};
 use hoox_venue::{Config, Server};
 
-async fn conforms(market: Market) {
+async fn conforms<T: Transport>(market: Market, transport: fn(&str) -> T) {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let venue = Server::start(any_port, Config::default()).await.unwrap();
     let endpoint = venue.binance();
@@ -19,7 +23,7 @@ async fn conforms(market: Market) {
         _ => Binance::linear(credentials),
     };
     let dialect = dialect.with_base_url(&endpoint.rest);
-    let client = Client::new(dialect, ReqwestTransport::new().unwrap(), SystemClock);
+    let client = Client::new(dialect, transport(&endpoint.rest), SystemClock);
     let instruments = client.instruments().await.unwrap();
     let instrument = instruments.find(&Symbol::new("BTCUSDT").unwrap()).unwrap().clone();
     let stage = Stage::new(instrument, Decimal::new(12, 3), "live");
@@ -29,12 +33,30 @@ async fn conforms(market: Market) {
     venue.shutdown().await;
 }
 
-#[tokio::test]
-async fn spot_conforms_live() {
-    conforms(Market::Spot).await;
+fn reqwest(_: &str) -> ReqwestTransport {
+    ReqwestTransport::new().unwrap()
+}
+
+fn pinned(base_url: &str) -> PinnedTransport {
+    PinnedTransport::new(base_url).unwrap()
 }
 
 #[tokio::test]
-async fn linear_conforms_live() {
-    conforms(Market::Linear).await;
+async fn spot_conforms_live_through_reqwest() {
+    conforms(Market::Spot, reqwest).await;
+}
+
+#[tokio::test]
+async fn spot_conforms_live_through_a_pinned_connection() {
+    conforms(Market::Spot, pinned).await;
+}
+
+#[tokio::test]
+async fn linear_conforms_live_through_reqwest() {
+    conforms(Market::Linear, reqwest).await;
+}
+
+#[tokio::test]
+async fn linear_conforms_live_through_a_pinned_connection() {
+    conforms(Market::Linear, pinned).await;
 }

@@ -1,4 +1,5 @@
-//! The live half of the conformance suite, against the simulated venue, over HTTP.
+//! The live half of the conformance suite, against the simulated venue, through each
+//! native transport.
 
 #![cfg(test)]
 
@@ -7,11 +8,14 @@ use std::sync::Arc;
 
 use hoox_connector::conformance::Deviation;
 use hoox_connector::conformance::live::{LiveCase, Stage, run};
-use hoox_connector::{Client, Credentials, Decimal, Market, ReqwestTransport, Symbol, SystemClock};
+use hoox_connector::{
+    Client, Credentials, Decimal, Market, PinnedTransport, ReqwestTransport, Symbol, SystemClock,
+    Transport,
+};
 use hoox_mexc::Mexc;
 use hoox_venue::{Config, MexcConfig, MexcLimits, Server};
 
-async fn conforms(market: Market) {
+async fn conforms<T: Transport>(market: Market, transport: fn(&str) -> T) {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     // One list of contracts for the dialect, one for the suite.
     let limits = MexcLimits { futures_detail_5s: 2, ..MexcLimits::default() };
@@ -26,7 +30,7 @@ async fn conforms(market: Market) {
         };
         dialect.with_base_url(&endpoint.rest)
     };
-    let client = |dialect| Client::new(dialect, ReqwestTransport::new().unwrap(), SystemClock);
+    let client = |dialect| Client::new(dialect, transport(&endpoint.rest), SystemClock);
     let instruments = Arc::new(client(dialect()).instruments().await.unwrap());
     // Futures answers count contracts, of a size that only the list tells.
     let client = client(dialect().with_instruments(Arc::clone(&instruments)));
@@ -42,12 +46,30 @@ async fn conforms(market: Market) {
     venue.shutdown().await;
 }
 
-#[tokio::test]
-async fn spot_conforms_live() {
-    conforms(Market::Spot).await;
+fn reqwest(_: &str) -> ReqwestTransport {
+    ReqwestTransport::new().unwrap()
+}
+
+fn pinned(base_url: &str) -> PinnedTransport {
+    PinnedTransport::new(base_url).unwrap()
 }
 
 #[tokio::test]
-async fn linear_conforms_live() {
-    conforms(Market::Linear).await;
+async fn spot_conforms_live_through_reqwest() {
+    conforms(Market::Spot, reqwest).await;
+}
+
+#[tokio::test]
+async fn spot_conforms_live_through_a_pinned_connection() {
+    conforms(Market::Spot, pinned).await;
+}
+
+#[tokio::test]
+async fn linear_conforms_live_through_reqwest() {
+    conforms(Market::Linear, reqwest).await;
+}
+
+#[tokio::test]
+async fn linear_conforms_live_through_a_pinned_connection() {
+    conforms(Market::Linear, pinned).await;
 }

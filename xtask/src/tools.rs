@@ -1,5 +1,6 @@
 //! The tools that the checks need, installed at pinned versions unless they are there.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::shell::{cargo, output, program, run};
@@ -26,7 +27,18 @@ pub(crate) fn install() -> anyhow::Result<()> {
         run(&mut cargo(["install", name, "--version", version, "--locked"]))?;
     }
     // The clients that other people wrote, which the tests let trade.
-    run(&mut program("node", ["connectors/venue/strangers/install.mjs"]))
+    run(&mut program("node", ["connectors/venue/strangers/install.mjs"]))?;
+    // The tests would build this one silently, and it takes minutes: into where they look for it.
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
+    let mut build = cargo(["build", "--locked", "--bins", "--manifest-path"]);
+    build.arg("connectors/venue/strangers/binance-sdk/Cargo.toml");
+    // As the tests build it, so that they find it built.
+    for name in std::env::vars().map(|(name, _)| name) {
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(name);
+        }
+    }
+    run(build.arg("--target-dir").arg(target.join("strangers")))
 }
 
 fn is_installed(name: &str) -> bool {

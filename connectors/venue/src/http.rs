@@ -8,7 +8,8 @@ use std::net::IpAddr;
 pub struct HttpRequest<'a> {
     /// `GET`, `POST`, `PUT` or `DELETE`, in upper case.
     pub method: &'a str,
-    /// Path with the venue's prefix, for example `/binance/fapi/v1/order`.
+    /// Path with the venue's prefix, for example `/binance/fapi/v1/order`. Without one, `/api/v3`,
+    /// `/sapi`, `/fapi`, `/dapi`, `/ws-api` and `/ws-fapi` are Binance's, `/v5` is Bybit's.
     pub path: &'a str,
     /// Query string without the question mark; empty when there is none.
     pub query: &'a str,

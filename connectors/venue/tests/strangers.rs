@@ -1,14 +1,16 @@
-//! Clients that other people wrote trade on the simulated exchange: `ccxt`, in Node.
+//! Clients that other people wrote trade on the simulated exchange: `ccxt`, in Node, and Binance's
+//! own `binance-sdk`.
 //!
-//! The scripts are in `strangers/`; they check every value themselves. Node 20.14 or newer is needed;
-//! ccxt is installed on the first run, at the version of the lock file.
+//! The scripts and programs are in `strangers/`; they check every value themselves. Node 20.14 or
+//! newer is needed; ccxt is installed and binance-sdk built on the first run, at the versions of
+//! their lock files.
 
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-use hoox_venue::{Config, Running, Server, Venue};
+use hoox_venue::{Config, Limits, Running, Server, Venue};
 use serde_json::{Map, json};
 
 /// Where the scripts are.
@@ -39,10 +41,14 @@ fn line(server: &Running) -> String {
     serde_json::Value::Object(Map::from_iter(entries)).to_string()
 }
 
-async fn trades(script: &'static str, venue: Venue, market: &'static str) {
-    let server =
-        Server::start(([127, 0, 0, 1], 0).into(), Config::default()).await.expect("a free port");
+async fn serve(config: Config) -> (Running, String) {
+    let server = Server::start(([127, 0, 0, 1], 0).into(), config).await.expect("a free port");
     let venues = line(&server);
+    (server, venues)
+}
+
+async fn trades(script: &'static str, venue: Venue, market: &'static str) {
+    let (server, venues) = serve(Config::default()).await;
     let run = move || {
         let installed = node("install.mjs", &[], "");
         assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
@@ -53,6 +59,66 @@ async fn trades(script: &'static str, venue: Venue, market: &'static str) {
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     // A script that checked nothing has not passed.
     assert!(said.contains("\n# fail 0") && !said.contains("\n# pass 0"), "{said}");
+    server.shutdown().await;
+}
+
+/// Runs a program of `strangers/binance-sdk`, which is built unless it is there.
+async fn binance_sdk(program: &'static str, argument: &'static str, venues: String) -> String {
+    // Beside what cargo builds of ours, and not among it: the dependencies are not ours either.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("strangers");
+    let run = move || {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--locked", "--bins", "--target-dir"]).arg(&target);
+        // What cargo tells us of our package would have it build again what it built from a shell.
+        for name in std::env::vars().map(|(name, _)| name) {
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(name);
+            }
+        }
+        let built =
+            build.current_dir(strangers().join("binance-sdk")).output().expect("cargo runs");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let mut program = Command::new(target.join("debug").join(program));
+        program.arg(argument).env("HOOX_VENUE", venues).output().expect("it was built")
+    };
+    let output = tokio::task::spawn_blocking(run).await.expect("no panic");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Two fills and a cancelled order over REST, and as many over the WebSocket API.
+async fn binance_sdk_trades(market: &'static str) {
+    let (server, venues) = serve(Config::default()).await;
+    binance_sdk("trade", market, venues).await;
+    assert_eq!(server.with(|exchange| exchange.counters().orders), 6);
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn binance_sdk_trades_on_spot() {
+    binance_sdk_trades("spot").await;
+}
+
+#[tokio::test]
+async fn binance_sdk_trades_on_linear() {
+    binance_sdk_trades("linear").await;
+}
+
+/// Benches call it and read what it prints.
+#[tokio::test]
+async fn binance_sdk_tells_its_latency() {
+    let config = Config { limits: Limits::unlimited(), ..Config::default() };
+    let (server, venues) = serve(config).await;
+    let said = binance_sdk("latency", "10", venues).await;
+    let rows: Vec<_> = said.lines().map(|line| line.split_at(34)).collect();
+    let names: Vec<_> = rows.iter().map(|(name, _)| name.trim_end()).collect();
+    assert_eq!(names, ["binance-sdk REST", "binance-sdk WebSocket"]);
+    for (_, quantiles) in rows {
+        let quantiles = quantiles.split_whitespace().map(|text| text.parse().expect("a number"));
+        let quantiles: Vec<f64> = quantiles.collect();
+        assert!(quantiles.len() == 3 && quantiles.is_sorted() && quantiles[0] > 0.0, "{said}");
+    }
+    assert_eq!(server.with(|exchange| exchange.counters().orders), 2 * (200 + 10));
     server.shutdown().await;
 }
 

@@ -115,6 +115,8 @@ struct Bucket {
     /// The window's length in milliseconds, at least 1.
     len: u64,
     counts: Counts,
+    /// Whether the venue has told of more use than its limit would allow.
+    outdated: bool,
 }
 
 #[derive(Debug)]
@@ -141,7 +143,7 @@ impl Limiter {
                 Span::Calendar => Counts::Calendar(Calendar::default()),
                 Span::Rolling => Counts::Rolling(Rolling::default()),
             };
-            self.buckets.push(Bucket { rule, len, counts });
+            self.buckets.push(Bucket { rule, len, counts, outdated: false });
         }
     }
 
@@ -156,6 +158,7 @@ impl Limiter {
             let Some(limit) = usage.limit.filter(|limit| *limit > 0) else { continue };
             for bucket in self.buckets.iter_mut().filter(|bucket| bucket.rule.matches(usage)) {
                 bucket.rule.limit = limit;
+                bucket.outdated = false;
             }
         }
     }
@@ -170,6 +173,10 @@ impl Limiter {
             [self.held, orders_held].into_iter().flatten().filter(|held| held.until > now.at);
         let full = self.buckets.iter().filter_map(|bucket| {
             let units = bucket.units(kind, cost);
+            // The one request that tells what the limit really is.
+            if bucket.outdated && kind == OperationKind::Instruments {
+                return None;
+            }
             let until = (units > 0).then(|| bucket.full_until(units, now)).flatten()?;
             Some(NoRoom { kind: bucket.rule.throttle(), until: Timestamp::from_millis(until) })
         });
@@ -213,7 +220,9 @@ impl Limiter {
             if let Some(limit) = told.and_then(|told| told.limit).filter(|limit| *limit > 0) {
                 bucket.rule.limit = limit;
             }
-            bucket.counted(&taken, self.moves, now, 0, told.and_then(|told| told.used));
+            let used = told.and_then(|told| told.used);
+            bucket.outdated |= used.is_some_and(|used| used > bucket.rule.limit);
+            bucket.counted(&taken, self.moves, now, 0, used);
         }
     }
 

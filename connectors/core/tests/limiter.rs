@@ -329,6 +329,22 @@ fn published_limits_are_replaced_by_what_the_venue_says() {
 }
 
 #[test]
+fn a_limit_that_is_exceeded_without_a_refusal_lets_the_true_one_be_read() {
+    let mut limiter = Limiter::new([rule(Span::Calendar, CALENDAR, 10)]);
+    let read = limiter.take(Kind::Ticker, weight(1), at(0)).unwrap();
+    limiter.answered(read, at(1), &used(CALENDAR, 30));
+    assert!(limiter.check(Kind::Ticker, weight(1), at(2)).is_err());
+    let read = limiter.take(Kind::Instruments, weight(1), at(2)).unwrap();
+    limiter.answered(read, at(3), &used(CALENDAR, 31));
+    let window = Duration::from_millis(CALENDAR);
+    limiter.learn(&[RateUsage { orders: false, window, limit: Some(40), used: None }]);
+    assert!(limiter.check(Kind::Ticker, weight(1), at(4)).is_ok());
+    let at_its_limit = limiter.take(Kind::Ticker, weight(1), at(4)).unwrap();
+    limiter.answered(at_its_limit, at(5), &used(CALENDAR, 40));
+    assert!(limiter.check(Kind::Instruments, weight(1), at(6)).is_err());
+}
+
+#[test]
 fn memory_is_bounded_by_the_window_not_by_the_traffic() {
     let mut limiter = Limiter::new([rule(Span::Rolling, ROLLING, u32::MAX)]);
     let order = Cost { weight: 0, orders: 1 };

@@ -59,8 +59,8 @@ async fn no_order_twice_and_no_acknowledged_signal_lost() {
     let unanswered = heard.iter().filter(|(_, status)| status.is_none());
     let mut resent = 0;
     for (n, _) in unanswered {
-        let (status, _) = common::post(&serve.url, body(*n)).await;
-        assert!(status == 200 || status == 409, "signal {n} sent again was answered with {status}");
+        let (status, answer) = common::post(&serve.url, body(*n)).await;
+        assert!(status == 200 || status == 409, "signal {n} sent again: {status} {answer}");
         resent += 1;
     }
     assert!(resent >= ROUNDS, "the kills hit nothing: {resent} signals were cut off");
@@ -76,6 +76,9 @@ async fn no_order_twice_and_no_acknowledged_signal_lost() {
         .map(|order| (order.client_id.clone(), order.executed.normalize().to_string()))
         .collect();
     assert_eq!(orders.len(), state.accounts[0].orders.len(), "a client order id twice");
+    for id in orders.keys().filter(|id| !ledger.contains_key(*id)) {
+        panic!("{id} is at the venue and not in the ledger: {:?}", records(data.path(), id));
+    }
     assert_eq!(ledger.len(), orders.len(), "the ledger and the venue differ in number");
     for (id, (status, quantity, _)) in &ledger {
         assert_eq!(status, "Filled", "{id}");
@@ -105,5 +108,15 @@ fn ledger(data: &std::path::Path) -> HashMap<String, (String, String, String)> {
     let rows = statement
         .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))))
         .unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+/// The state of the records that name an order, and the records themselves.
+fn records(data: &std::path::Path, client_order_id: &str) -> Vec<(String, String)> {
+    let connection = rusqlite::Connection::open(data.join("hoox.db")).unwrap();
+    let mut statement =
+        connection.prepare("SELECT state, json FROM records WHERE instr(json, ?) > 0").unwrap();
+    let rows =
+        statement.query_map([client_order_id], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     rows.map(Result::unwrap).collect()
 }

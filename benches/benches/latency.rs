@@ -130,7 +130,7 @@ async fn compare(endpoint: &Endpoint, orders: usize) -> Vec<Row> {
 }
 
 fn order(turn: usize, way: usize) -> PreparedOrder {
-    let side = if turn % 2 == 0 { Side::Buy } else { Side::Sell };
+    let side = if turn.is_multiple_of(2) { Side::Buy } else { Side::Sell };
     let symbol = Symbol::new("BTCUSDT").unwrap();
     let id = ClientOrderId::portable(&format!("lat-{way}-{turn}")).unwrap();
     let order = NewOrder::market(symbol, side, Decimal::new(1, 2)).client_order_id(id);

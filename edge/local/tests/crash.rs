@@ -76,9 +76,9 @@ async fn no_order_twice_and_no_acknowledged_signal_lost() {
         .map(|order| (order.client_id.clone(), order.executed.normalize().to_string()))
         .collect();
     assert_eq!(orders.len(), state.accounts[0].orders.len(), "a client order id twice");
-    for id in orders.keys().filter(|id| !ledger.contains_key(*id)) {
-        panic!("{id} is at the venue and not in the ledger: {:?}", records(data.path(), id));
-    }
+    let lacking = orders.keys().filter(|id| !ledger.contains_key(*id));
+    let lacking: Vec<_> = lacking.map(|id| (id, records(data.path(), id))).collect();
+    assert!(lacking.is_empty(), "at the venue and not in the ledger: {lacking:?}");
     assert_eq!(ledger.len(), orders.len(), "the ledger and the venue differ in number");
     for (id, (status, quantity, _)) in &ledger {
         assert_eq!(status, "Filled", "{id}");

@@ -31,6 +31,8 @@ pub(crate) struct VenueArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
+    // Words for people, not links.
+    #[allow(rustdoc::broken_intra_doc_links)]
     /// What goes wrong; may be given several times
     ///
     /// KIND[xCOUNT][:MS][@MATCH]: the next COUNT requests whose line contains MATCH, for example

@@ -68,7 +68,8 @@ pub enum AccountEvent {
     Connected,
     /// No connection carries the feed.
     Disconnected,
-    /// What was missed has been read and told: up to here the feed has no hole.
+    /// What was missed has been read and told. What the venue's replies show only after its
+    /// visibility delay is read once more, and told, after that delay.
     Resynced,
     /// The feed is over: the venue does not let us in.
     Stopped(Arc<Refusal>),
@@ -151,6 +152,10 @@ impl<P: ExchangeProvider + StreamProvider, T: Transport, C: Clock> AccountDriver
         };
         // A dead connection is noticed this late.
         let unnoticed = provider.keep_alive(Socket::Private).silence_max + OVERLAP;
+        // What happened right before a connection was ready is not in what is read at once: replies may
+        // be behind the stream, so everything is read twice.
+        let visible_after = provider.capabilities().visibility_delay;
+        let mut late = false;
         let mut key: Option<Box<str>> = None;
         let mut dialing: Option<ConnectionId> = None;
         // Whatever is asked of the venue, one at a time of each kind.
@@ -191,6 +196,7 @@ impl<P: ExchangeProvider + StreamProvider, T: Transport, C: Clock> AccountDriver
                             work.emit(AccountEvent::Connected);
                         }
                         work.doubt(client.venue_now(), unnoticed);
+                        late = false;
                         begin_read = Some(Duration::ZERO);
                     }
                     Occurrence::Lost => {
@@ -242,7 +248,13 @@ impl<P: ExchangeProvider + StreamProvider, T: Transport, C: Clock> AccountDriver
                     },
                 },
                 reports = &mut ended, if !ended.is_terminated() => match reports {
-                    Ok(reports) => work.ended(reports),
+                    Ok(reports) => {
+                        work.ended(reports, late);
+                        if !late {
+                            late = true;
+                            begin_read = Some(visible_after);
+                        }
+                    }
                     Err(error) => match work.failed(&error) {
                         Ok(wait) => begin_read = Some(wait),
                         Err(refusal) => return work.stop(refusal),
@@ -316,12 +328,15 @@ impl Work<'_> {
         gone
     }
 
-    fn ended(&mut self, reports: Vec<OrderReport>) {
+    /// The account was read: for the first time since the connection is ready, or the `late` one.
+    fn ended(&mut self, reports: Vec<OrderReport>, late: bool) {
         reports.into_iter().for_each(|it| self.tell_read(Event::Order(it)));
         self.merge.end_read();
         self.failures = 0;
-        self.whole = true;
-        self.emit(AccountEvent::Resynced);
+        self.whole = late;
+        if !late {
+            self.emit(AccountEvent::Resynced);
+        }
     }
 
     /// How long to wait until the account is read again, unless the venue keeps saying that it is not

@@ -86,6 +86,12 @@ async fn compare(endpoint: &Endpoint, orders: usize) -> Vec<Row> {
     tokio::spawn(driver.run());
     assert_eq!(entry.settled().await, EntryState::Ready);
 
+    // The venue's true limits, in place of the documented ones.
+    for limits in [pinned.instruments().await, reqwest.instruments().await] {
+        limits.unwrap();
+    }
+    entry.client().instruments().await.unwrap();
+
     let mut rows = [
         ("bare hyper, kept connection", None),
         ("hoox, PinnedTransport", Some((0, 1.15))),

@@ -287,27 +287,21 @@ impl SignalStore for SqliteStore {
     async fn write(&self, record: &Record, durability: Durability) -> Result<(), StoreUnavailable> {
         let json = serde_json::to_string(record)
             .map_err(|error| StoreUnavailable(format!("cannot serialise a record: {error}")))?;
-        let row = Arc::new(rows::Row::new(record, json));
+        let row = Box::new(rows::Row::new(record, json));
         lock(&self.inner.known).insert(record.key.as_str(), millis(record.reserved_until));
-        let written = Job::Record(Arc::clone(&row));
         match durability {
             Durability::Synced => {
-                self.inner.writer.synced(written).await?;
+                self.inner.writer.synced(Job::Record(row)).await?;
                 // Once it is in the database. A key that this write has freed there is held on until
                 // it is released: its signal may yet go into the queue.
                 if !record.frees_key() {
                     self.forget(&record.key, record.request_id);
                 }
+                Ok(())
             }
             // The hold stays in memory until it ends by itself: cheap, and never too short.
-            Durability::Lazy => self.inner.writer.lazy(written)?,
+            Durability::Lazy => self.inner.writer.lazy(Job::Record(row)),
         }
-        // What derives from the record can be derived again, and from an intent about to be sent it
-        // will be, in a moment, with the outcome: no order waits for it.
-        if durability == Durability::Synced && record.state == State::Submitting {
-            return Ok(());
-        }
-        self.inner.writer.lazy(Job::Derived(row))
     }
 
     async fn release(&self, key: &IdempotencyKey) -> Result<(), StoreUnavailable> {

@@ -1,6 +1,6 @@
 //! Records, refusals and log entries as rows.
 
-use hoox_router::{LogEntry, Record, RefusedSignal, Signal};
+use hoox_router::{LogEntry, Record, RefusedSignal, Signal, State};
 use rusqlite::{Connection, params};
 
 use super::positions::Fill;
@@ -93,15 +93,22 @@ impl Row {
                 self.json
             ])?;
         if self.frees_key {
-            return connection
+            connection
                 .prepare_cached("DELETE FROM reservations WHERE key = ?1 AND request_id = ?2")?
-                .execute([&self.key, &self.request_id])
-                .map(drop);
+                .execute([&self.key, &self.request_id])?;
+        } else {
+            hold(connection, &self.key, &self.request_id, self.reserved_until, self.received_at)?;
         }
-        hold(connection, &self.key, &self.request_id, self.reserved_until, self.received_at)
+        // What derives from an intent about to be sent will be written in a moment, with its outcome:
+        // no order waits for it.
+        if self.state == State::Submitting.as_str() {
+            Ok(())
+        } else {
+            self.write_derived(connection)
+        }
     }
 
-    pub(super) fn write_derived(&self, connection: &Connection) -> rusqlite::Result<()> {
+    fn write_derived(&self, connection: &Connection) -> rusqlite::Result<()> {
         // With every order a few, so that they go as fast as they come, however fast that is.
         connection
             .prepare_cached(
@@ -169,7 +176,7 @@ impl Row {
 /// The words of data.md §2 for where an order stands.
 fn status(record: &Record) -> &'static str {
     use hoox_router::ExecutionStatus as Status;
-    use hoox_router::{Queued, State};
+    use hoox_router::Queued;
     match (record.state, record.execution.as_ref().map(|it| it.status)) {
         (State::Rejected, _) => match record.queued {
             Queued::No => "Rejected",

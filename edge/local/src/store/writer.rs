@@ -1,7 +1,6 @@
 //! The one thread that writes.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
@@ -21,10 +20,8 @@ const BATCH_MAX: usize = 512;
 /// Something to write.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// The record and its reservation: all that must be on disk before an order is sent.
-    Record(Arc<Row>),
-    /// The table rows that derive from a record.
-    Derived(Arc<Row>),
+    /// The record, its reservation, and the table rows that derive from it, or none of them.
+    Record(Box<Row>),
     Release(String),
     /// Reserves a key for a request until then; the last is the present.
     Commit {
@@ -206,7 +203,6 @@ impl Job {
     fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         match self {
             Self::Record(row) => row.write(connection),
-            Self::Derived(row) => row.write_derived(connection),
             Self::Refusal(row) => row.write(connection),
             Self::Release(key) => connection
                 .prepare_cached("DELETE FROM reservations WHERE key = ?1")?

@@ -313,13 +313,7 @@ impl<'v, F: Fn(&str) -> Option<&'v str>> Reader<F> {
         let key = ["webhooks:queue_mode", "webhook:queue_mode"]
             .into_iter()
             .find(|key| (self.find)(key).is_some());
-        let parse = |text: &str| match text {
-            "direct_only" | "queue_disabled" => Some(QueueMode::DirectOnly),
-            "queue_failover" => Some(QueueMode::QueueFailover),
-            "queue_everywhere" => Some(QueueMode::QueueEverywhere),
-            _ => None,
-        };
-        key.and_then(|key| self.value(key, parse, None)).unwrap_or_default()
+        key.and_then(|key| self.value(key, queue_mode, None)).unwrap_or_default()
     }
 
     fn routes(&mut self) -> Vec<(Symbol, Venue)> {
@@ -362,7 +356,6 @@ impl<'v, F: Fn(&str) -> Option<&'v str>> Reader<F> {
     }
 
     fn days(&mut self, key: &str, default: u64) -> Duration {
-        let days = |text: &str| text.parse().ok().filter(|days| (1..=36_500).contains(days));
         let days = self.value(key, days, Some(default)).unwrap_or(default);
         Duration::from_secs(days * 24 * 60 * 60)
     }
@@ -381,7 +374,7 @@ impl fmt::Display for ConfigWarning {
     }
 }
 
-fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     let is = |names: [&str; 4]| names.iter().any(|name| name.eq_ignore_ascii_case(text));
     match text {
         _ if is(["true", "1", "yes", "on"]) => Some(true),
@@ -402,16 +395,29 @@ pub(crate) fn list(text: &str) -> Vec<String> {
 const DRAWDOWN: Decimal = Decimal::from_parts(5, 0, 0, false, 0);
 
 /// A loss limit, which some write with the loss's sign.
-fn percent(text: &str) -> Option<Decimal> {
+pub(crate) fn percent(text: &str) -> Option<Decimal> {
     let percent = parse_decimal(text).ok()?.abs();
     (percent > Decimal::ZERO && percent <= Decimal::ONE_HUNDRED).then_some(percent)
 }
 
-fn leverage(text: &str) -> Option<u32> {
+pub(crate) fn leverage(text: &str) -> Option<u32> {
     text.parse().ok().filter(|leverage| (1..=125).contains(leverage))
 }
 
-fn margin_mode(text: &str) -> Option<MarginMode> {
+pub(crate) fn queue_mode(text: &str) -> Option<QueueMode> {
+    match text {
+        "direct_only" | "queue_disabled" => Some(QueueMode::DirectOnly),
+        "queue_failover" => Some(QueueMode::QueueFailover),
+        "queue_everywhere" => Some(QueueMode::QueueEverywhere),
+        _ => None,
+    }
+}
+
+pub(crate) fn days(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|days| (1..=36_500).contains(days))
+}
+
+pub(crate) fn margin_mode(text: &str) -> Option<MarginMode> {
     match text {
         _ if text.eq_ignore_ascii_case("isolated") => Some(MarginMode::Isolated),
         _ if text.eq_ignore_ascii_case("cross") => Some(MarginMode::Cross),

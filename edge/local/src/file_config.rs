@@ -31,13 +31,7 @@ impl FileConfig {
     }
 
     fn read(&self) -> anyhow::Result<HashMap<String, String>> {
-        let length = std::fs::metadata(&self.path)?.len();
-        anyhow::ensure!(length <= FILE_MAX, "it is larger than 1 MiB");
-        let text = std::fs::read_to_string(&self.path)?;
-        match self.path.extension().is_some_and(|extension| extension == "toml") {
-            true => toml_values(&text),
-            false => json_values(&text),
-        }
+        read(&self.path)
     }
 }
 
@@ -47,6 +41,17 @@ impl ConfigStore for FileConfig {
         let unavailable = |_| ConfigUnavailable("the configuration file cannot be read".into());
         let mut values = self.read().map_err(unavailable)?;
         Ok(keys.iter().map(|key| values.remove(*key)).collect())
+    }
+}
+
+/// The values of a file, as text; JSON-encoded texts are as good as raw ones.
+pub(crate) fn read(path: &Path) -> anyhow::Result<HashMap<String, String>> {
+    let length = std::fs::metadata(path)?.len();
+    anyhow::ensure!(length <= FILE_MAX, "it is larger than 1 MiB");
+    let text = std::fs::read_to_string(path)?;
+    match path.extension().is_some_and(|extension| extension == "toml") {
+        true => toml_values(&text),
+        false => json_values(&text),
     }
 }
 

@@ -43,14 +43,51 @@ pub struct TradeFilter<'a> {
     /// Only with this status: `Filled`, `Partial`, `Open`, `Rejected`, `Failed`, `Enqueued`,
     /// `TRADE_PENDING`.
     pub status: Option<&'a str>,
+    /// Only of signals received then or later.
+    pub since: Timestamp,
+    /// Only at test venues, or only at live ones.
+    pub test: Option<bool>,
     /// The newest of them, so many.
     pub limit: u32,
 }
 
 impl Default for TradeFilter<'_> {
     fn default() -> Self {
-        Self { exchange: None, symbol: None, status: None, limit: 50 }
+        let since = Timestamp::default();
+        Self { exchange: None, symbol: None, status: None, since, test: None, limit: 50 }
     }
+}
+
+/// Which signals to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignalFilter<'a> {
+    /// Only of this neutral symbol.
+    pub symbol: Option<&'a str>,
+    /// Only with this outcome: a trade's status, or an error's code.
+    pub outcome: Option<&'a str>,
+    /// Only those received then or later.
+    pub since: Timestamp,
+    /// The newest of them, so many.
+    pub limit: u32,
+}
+
+impl Default for SignalFilter<'_> {
+    fn default() -> Self {
+        Self { symbol: None, outcome: None, since: Timestamp::default(), limit: 50 }
+    }
+}
+
+/// Which executions to add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PnlFilter<'a> {
+    /// Only at this exchange.
+    pub exchange: Option<&'a str>,
+    /// Only of this neutral symbol.
+    pub symbol: Option<&'a str>,
+    /// Only those of then or later, by the exchange's clock.
+    pub since: Timestamp,
+    /// Those at test venues instead of those at live ones.
+    pub test: bool,
 }
 
 /// Why the ledger tells nothing.
@@ -97,12 +134,13 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Database`].
     pub fn trades(&self, filter: &TradeFilter<'_>) -> Read<Vec<TradeRow>> {
-        let TradeFilter { exchange, symbol, status, limit } = filter;
+        let TradeFilter { exchange, symbol, status, since, test, limit } = filter;
         let condition = "(?1 IS NULL OR exchange = ?1) AND (?2 IS NULL OR symbol = ?2)
-             AND (?3 IS NULL OR status = ?3) ORDER BY created_at DESC, id DESC LIMIT ?4";
+             AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR test = ?4) AND created_at >= ?5
+             ORDER BY created_at DESC, id DESC LIMIT ?6";
         self.all(
             &TradeRow::select(condition),
-            params![exchange, symbol, status, limit],
+            params![exchange, symbol, status, test, millis(*since), limit],
             TradeRow::read,
         )
     }
@@ -116,15 +154,16 @@ impl Ledger {
         self.all(&PositionRow::select(condition), [open_only], PositionRow::read)
     }
 
-    /// What the positions realised on each UTC day since `since`, newest first; test venues left
-    /// out.
+    /// What the positions realised on each UTC day, newest first.
     ///
     /// # Errors
     /// [`LedgerError::Database`].
-    pub fn pnl_by_day(&self, since: Timestamp) -> Read<Vec<DayPnl>> {
-        let condition = "test = 0 AND at >= ?1 ORDER BY at";
-        let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        let rows = self.all(&ExecutionRow::select(condition), [since], ExecutionRow::read)?;
+    pub fn pnl_by_day(&self, filter: &PnlFilter<'_>) -> Read<Vec<DayPnl>> {
+        let PnlFilter { exchange, symbol, since, test } = filter;
+        let condition = "test = ?1 AND at >= ?2 AND (?3 IS NULL OR exchange = ?3)
+             AND (?4 IS NULL OR symbol = ?4) ORDER BY at";
+        let params = params![test, millis(*since), exchange, symbol];
+        let rows = self.all(&ExecutionRow::select(condition), params, ExecutionRow::read)?;
         Ok(pnl::by_day(&rows))
     }
 
@@ -132,9 +171,12 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::Database`].
-    pub fn signals(&self, limit: u32) -> Read<Vec<SignalRow>> {
-        let condition = "1 ORDER BY timestamp DESC, signal_id DESC LIMIT ?1";
-        self.all(&SignalRow::select(condition), [limit], SignalRow::read)
+    pub fn signals(&self, filter: &SignalFilter<'_>) -> Read<Vec<SignalRow>> {
+        let SignalFilter { symbol, outcome, since, limit } = filter;
+        let condition = "(?1 IS NULL OR symbol = ?1) AND (?2 IS NULL OR outcome = ?2)
+             AND timestamp >= ?3 ORDER BY timestamp DESC, signal_id DESC LIMIT ?4";
+        let params = params![symbol, outcome, millis(*since) / 1_000, limit];
+        self.all(&SignalRow::select(condition), params, SignalRow::read)
     }
 
     /// The signals that wait in the queue, in the order in which they are due.
@@ -206,15 +248,30 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Database`].
     pub fn set_config(&self, key: &str, value: Option<&str>) -> Read<()> {
-        let writing = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let changed = match value {
-            Some(value) => writing.execute(
-                "INSERT OR REPLACE INTO config (key, value) VALUES (?1, ?2)",
-                [key, value],
-            ),
-            None => writing.execute("DELETE FROM config WHERE key = ?1", [key]),
+        self.change_config(&[(key, value)])
+    }
+
+    /// Sets configuration values, or removes them, all or none; in force within a second.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub fn change_config(&self, changes: &[(&str, Option<&str>)]) -> Read<()> {
+        let mut writing = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut write = || {
+            let behavior = rusqlite::TransactionBehavior::Immediate;
+            let transaction = writing.transaction_with_behavior(behavior)?;
+            for (key, value) in changes {
+                match value {
+                    Some(value) => transaction.execute(
+                        "INSERT OR REPLACE INTO config (key, value) VALUES (?1, ?2)",
+                        [key, value],
+                    ),
+                    None => transaction.execute("DELETE FROM config WHERE key = ?1", [key]),
+                }?;
+            }
+            transaction.commit()
         };
-        changed.map(drop).map_err(|cause| self.failed(cause))
+        write().map_err(|cause| self.failed(cause))
     }
 
     fn all<T>(
@@ -250,6 +307,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Read<Connection> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     Ok(connection)
+}
+
+fn millis(at: Timestamp) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The UTC day of a moment of the database.

@@ -1,5 +1,6 @@
 //! `hoox`: trading signals to signed orders, exactly once.
 
+mod command;
 mod consumer;
 mod demo;
 mod exchange;
@@ -33,6 +34,16 @@ enum Command {
     Serve(serve::ServeArgs),
     Venue(venue::VenueArgs),
     Sign(sign::SignArgs),
+    Trades(command::rows::TradesArgs),
+    Positions(command::rows::PositionsArgs),
+    Pnl(command::rows::PnlArgs),
+    Signals(command::rows::SignalsArgs),
+    Trace(command::trace::TraceArgs),
+    Queue(command::rows::QueueArgs),
+    DeadLetters(command::dead_letters::DeadLettersArgs),
+    CloseAll(command::close_all::CloseAllArgs),
+    KillSwitch(command::kill_switch::KillSwitchArgs),
+    Config(command::config::ConfigArgs),
 }
 
 fn main() -> ExitCode {
@@ -41,14 +52,36 @@ fn main() -> ExitCode {
         Command::Demo(args) => run_async(demo::run(args)),
         Command::Serve(args) => run_async(serve::run(args)),
         Command::Venue(args) => run_async(venue::run(args)),
+        Command::Trades(args) => command::rows::trades(&args),
+        Command::Positions(args) => command::rows::positions(&args),
+        Command::Pnl(args) => command::rows::pnl(&args),
+        Command::Signals(args) => command::rows::signals(&args),
+        Command::Trace(args) => command::trace::run(&args),
+        Command::Queue(args) => command::rows::queue(&args),
+        Command::DeadLetters(args) => command::dead_letters::run(&args),
+        Command::CloseAll(args) => run_async(command::close_all::run(args)),
+        Command::KillSwitch(args) => command::kill_switch::run(&args),
+        Command::Config(args) => command::config::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has read enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hoox: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        let json = cause.downcast_ref::<serde_json::Error>();
+        cause.downcast_ref().is_some_and(broken)
+            || json.and_then(serde_json::Error::io_error_kind)
+                == Some(std::io::ErrorKind::BrokenPipe)
+    })
 }
 
 fn run_async(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

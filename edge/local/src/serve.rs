@@ -104,6 +104,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     };
     let listening = Listening::start(listener, shared)?;
     let url = format!("http://{}", listening.address());
+    crate::command::announce(&args.data_dir, &url, args.config_file.as_deref())?;
     let mut stdout = std::io::stdout();
     if args.json {
         writeln!(stdout, "{}", serde_json::json!({ "listening": url }))?;

@@ -120,17 +120,32 @@ async fn webhook(
 }
 
 /// Closes every open position (trade.md §1), for whoever has the internal key.
-async fn close_all(State(shared): State<Shared>, headers: HeaderMap) -> Response<Body> {
-    let presented = headers.get("x-internal-auth-key").and_then(|key| key.to_str().ok());
-    let known = shared.internal_key.as_ref().zip(presented);
-    if known.and_then(|(key, presented)| key.verify(presented)).is_none() {
-        return fail(ErrorCode::Unauthorized, "The internal key is missing or wrong.");
+async fn close_all(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
+    let id = match shared.inside(request.headers()) {
+        Ok(id) => id,
+        Err(refused) => return *refused,
+    };
+    #[derive(Default, serde::Deserialize)]
+    #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+    struct Asked {
+        request_id: Option<RequestId>,
+        test: bool,
     }
-    let given = headers.get("x-request-id").and_then(|id| RequestId::new(id.to_str().ok()?).ok());
-    let id = given.unwrap_or_else(new_request_id);
+    let body = match read_body(request).await {
+        Ok(body) => body,
+        Err(failure) => return respond(&Answer::failure(id, &failure)),
+    };
+    let asked = match body.is_empty() {
+        true => Ok(Asked::default()),
+        false => serde_json::from_slice::<Asked>(&body),
+    };
+    let Ok(Asked { request_id, test }) = asked else {
+        return fail(ErrorCode::Validation, "The body is not {\"requestId\": …, \"test\": …}.");
+    };
+    let id = request_id.unwrap_or(id);
     let service = Arc::clone(&shared.service);
     // The operator hanging up must not stop it half-way.
-    let task = tokio::spawn(async move { service.router.close_all(id, false).await });
+    let task = tokio::spawn(async move { service.router.close_all(id, test).await });
     let Ok(all) = task.await else { return fail(ErrorCode::Internal, "Internal error.") };
     let closes = all.closes.iter().map(|close| {
         let answer: serde_json::Value =
@@ -181,6 +196,19 @@ async fn not_found() -> Response<Body> {
 }
 
 impl Shared {
+    /// The id of a request from inside; only who has the internal key is (trade.md §1).
+    fn inside(&self, headers: &HeaderMap) -> Result<RequestId, Box<Response<Body>>> {
+        let presented = headers.get("x-internal-auth-key").and_then(|key| key.to_str().ok());
+        let known = self.internal_key.as_ref().zip(presented);
+        if known.and_then(|(key, presented)| key.verify(presented)).is_none() {
+            let refused = fail(ErrorCode::Unauthorized, "The internal key is missing or wrong.");
+            return Err(Box::new(refused));
+        }
+        let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+        let given = given.and_then(|id| RequestId::new(id).ok());
+        Ok(given.unwrap_or_else(new_request_id))
+    }
+
     /// The client's address: the connection's, or what a trusted proxy says.
     fn client_address(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<IpAddr> {
         match &self.address_header {

@@ -30,6 +30,12 @@ use tokio::sync::Notify;
 use known::Known;
 use writer::{Job, Purge, Writer};
 
+/// The file that whoever may write locks.
+pub(crate) const LOCK: &str = "hoox.lock";
+
+/// How long a lock that is held is waited for: a command may be looking whether it is.
+const LOCK_WAIT: Duration = Duration::from_millis(200);
+
 /// How many idle read connections are kept.
 const READERS_MAX: usize = 8;
 
@@ -88,9 +94,13 @@ impl SqliteStore {
         let in_directory =
             |cause| OpenError::Directory { path: directory.display().to_string(), cause };
         std::fs::create_dir_all(directory).map_err(in_directory)?;
-        let lock = std::fs::File::create(directory.join("hoox.lock")).map_err(in_directory)?;
-        if let Err(std::fs::TryLockError::WouldBlock) = lock.try_lock() {
-            return Err(OpenError::InUse { path: directory.display().to_string() });
+        let lock = std::fs::File::create(directory.join(LOCK)).map_err(in_directory)?;
+        let tried = std::time::Instant::now();
+        while let Err(std::fs::TryLockError::WouldBlock) = lock.try_lock() {
+            if tried.elapsed() > LOCK_WAIT {
+                return Err(OpenError::InUse { path: directory.display().to_string() });
+            }
+            std::thread::sleep(LOCK_WAIT / 20);
         }
         let path = directory.join("hoox.db");
         let writing = schema::open(&path)?;

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{PASSKEY, Serve, post, signal, venue};
-use hoox_connector::{Clock, SystemClock, Timestamp};
-use hoox_ledger::ledger::{Ledger, LedgerError, TradeFilter};
+use hoox_connector::{Clock, SystemClock};
+use hoox_ledger::ledger::{Ledger, LedgerError, PnlFilter, TradeFilter};
 
 const EVERYWHERE: [&str; 2] = ["--config", "webhooks:queue_mode=queue_everywhere"];
 
@@ -141,11 +141,11 @@ async fn positions_and_profit_follow_the_fills_and_close_all_flattens() {
     let all = ledger.positions(false).unwrap();
     assert!(all.iter().all(|it| it.size == "0" && it.closed_at.is_some()), "{all:?}");
     let ledger = until(data.path(), |ledger| {
-        let executions = ledger.pnl_by_day(Timestamp::default()).unwrap();
+        let executions = ledger.pnl_by_day(&PnlFilter::default()).unwrap();
         executions.iter().map(|day| day.executions).sum::<u32>() == 12
     })
     .await;
-    let days = ledger.pnl_by_day(Timestamp::default()).unwrap();
+    let days = ledger.pnl_by_day(&PnlFilter::default()).unwrap();
     let sum: hoox_connector::Decimal =
         days.iter().map(|day| day.realized_pnl.parse::<hoox_connector::Decimal>().unwrap()).sum();
     let positions: hoox_connector::Decimal =

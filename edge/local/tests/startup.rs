@@ -54,7 +54,22 @@ async fn a_data_directory_in_use() {
 
 #[test]
 fn every_command_has_help() {
-    for command in ["demo", "serve", "venue", "sign"] {
+    for command in [
+        "demo",
+        "serve",
+        "venue",
+        "sign",
+        "trades",
+        "positions",
+        "pnl",
+        "signals",
+        "trace",
+        "queue",
+        "dead-letters",
+        "close-all",
+        "kill-switch",
+        "config",
+    ] {
         let output = run(&[command, "--help"]);
         let help = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && help.contains("Usage:"), "{command}");

@@ -37,7 +37,17 @@ impl Serve {
         Self::start_as(command, venue, data_dir, &[])
     }
 
-    fn start_as(mut command: Command, venue: &Running, data_dir: &Path, args: &[&str]) -> Self {
+    /// The same, its configuration in a file.
+    pub fn start_with_file(venue: &Running, data_dir: &Path, file: &Path) -> Self {
+        Self::spawn(command(), venue, data_dir, &["--config-file", file.to_str().unwrap()])
+    }
+
+    fn start_as(command: Command, venue: &Running, data_dir: &Path, args: &[&str]) -> Self {
+        let config = ["--config", "webhook:rate_limit_per_minute=0"];
+        Self::spawn(command, venue, data_dir, &[&config, args].concat())
+    }
+
+    fn spawn(mut command: Command, venue: &Running, data_dir: &Path, args: &[&str]) -> Self {
         command.arg("serve");
         for (of, name) in
             [(Venue::Binance, "binance"), (Venue::Bybit, "bybit"), (Venue::Mexc, "mexc")]
@@ -53,7 +63,6 @@ impl Serve {
         let mut child = command
             .args(["--json", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
-            .args(["--config", "webhook:rate_limit_per_minute=0"])
             .args(args)
             .env("WEBHOOK_API_KEY", PASSKEY)
             .env("INTERNAL_KEY_BINDING", INTERNAL_KEY)

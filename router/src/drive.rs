@@ -2,13 +2,16 @@
 
 use core::time::Duration;
 
-use hoox_connector::{Clock, Fee, Fill, Refused};
+use hoox_connector::{Clock, Fee, Fill, Refused, Timestamp};
 
 use crate::lifecycle::{Durability, Effect, Event, Policy, State};
 use crate::{
     ConfigStore, Exchange, Exchanges, Queue, Record, RequestId, Router, SignalStore, Step,
     StoreUnavailable, WithoutFee, router::Claim,
 };
+
+/// How many missing fees are read after a start: more orders than these are seldom in flight at once.
+const MISSING_FEES_MAX: usize = 1_000;
 
 /// What [`Router::recover`] found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,15 +98,35 @@ where
     /// Reads the fees that an answer did not wait for, and adds them to the records. Best effort: a
     /// fee that cannot be read stays unknown.
     pub async fn read_fees(&self, orders: WithoutFee) {
-        for mut record in orders.0 {
-            let desk = self.exchanges.desk(record.intent.venue, record.signal.test);
-            let Some(desk) = desk else { continue };
-            let Event::Fee(Some(fee)) = read_fee(desk, &record).await else { continue };
-            if let Some(execution) = &mut record.execution {
-                execution.set_fee(fee);
-                let _ = self.store.write(&record, Durability::Lazy).await;
-            }
+        for record in orders.0 {
+            self.add_fee(record).await;
         }
+    }
+
+    /// Reads the fees that the last process did not come to read, of orders received at `since` or
+    /// later; tells how many it found. Best effort, one order after the other, so that new orders
+    /// have the exchange's limits to themselves.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`] if the store does not tell which fees are missing.
+    pub async fn read_missing_fees(&self, since: Timestamp) -> Result<usize, StoreUnavailable> {
+        let mut found = 0;
+        for record in self.store.without_fee(since, MISSING_FEES_MAX).await? {
+            // Whoever is busy with it reads it too.
+            let Some(_claim) = self.claim(record.id()) else { continue };
+            found += usize::from(self.add_fee(record).await);
+        }
+        Ok(found)
+    }
+
+    /// Reads an order's fee and writes it down; tells whether it is known now.
+    async fn add_fee(&self, mut record: Record) -> bool {
+        let desk = self.exchanges.desk(record.intent.venue, record.signal.test);
+        let Some(desk) = desk else { return false };
+        let Event::Fee(Some(fee)) = read_fee(desk, &record).await else { return false };
+        let Some(execution) = &mut record.execution else { return false };
+        execution.set_fee(fee);
+        self.store.write(&record, Durability::Lazy).await.is_ok()
     }
 
     /// Lives a record's life from `event` on. At `deadline`, monotonic time, it stops waiting.

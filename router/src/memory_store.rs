@@ -192,6 +192,19 @@ impl SignalStore for MemoryStore {
         Ok(holdings(kept.records.values().filter(of_symbol)))
     }
 
+    async fn without_fee(
+        &self,
+        since: Timestamp,
+        max: usize,
+    ) -> Result<Vec<Record>, StoreUnavailable> {
+        let kept = self.available()?;
+        let lacking = |record: &&Record| record.lacks_fee() && record.received_at >= since;
+        let mut newest: Vec<_> =
+            kept.records.values().rev().filter(lacking).take(max).cloned().collect();
+        newest.reverse();
+        Ok(newest)
+    }
+
     async fn open_positions(&self) -> Result<Vec<HeldPosition>, StoreUnavailable> {
         let kept = self.available()?;
         let place =

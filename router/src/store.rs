@@ -130,6 +130,20 @@ pub trait SignalStore {
     fn open_positions(&self) -> impl Future<Output = Result<Vec<HeldPosition>, StoreUnavailable>> {
         async { Ok(Vec::new()) }
     }
+
+    /// The newest `max` records of orders that filled, received at `since` or later, whose fee is not
+    /// known; the oldest first. None by default.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    fn without_fee(
+        &self,
+        since: Timestamp,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<Record>, StoreUnavailable>> {
+        let _ = (since, max);
+        async { Ok(Vec::new()) }
+    }
 }
 
 /// An open position of our own ledger, and where it is.
@@ -218,6 +232,14 @@ impl<S: SignalStore> SignalStore for std::sync::Arc<S> {
 
     fn open_positions(&self) -> impl Future<Output = Result<Vec<HeldPosition>, StoreUnavailable>> {
         S::open_positions(self)
+    }
+
+    fn without_fee(
+        &self,
+        since: Timestamp,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<Record>, StoreUnavailable>> {
+        S::without_fee(self, since, max)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use hoox_connector::{Client, Credentials, Market, SystemClock, Venue};
+use hoox_connector::{Client, Clock, Credentials, Market, SystemClock, Timestamp, Venue};
 use hoox_router::{Desk, Desks, Router, Settings, SteadyClock};
 use hoox_signer::Secret;
 
@@ -17,6 +17,9 @@ use crate::store::SqliteStore;
 
 /// How often open orders are looked at again.
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+
+/// Of how old orders a missing fee is read after a start: exchanges tell the executions of a week.
+const FEES_OF: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// One account at one venue.
 pub(crate) type Account = Desk<Dialect, Recorder, SystemClock>;
@@ -113,6 +116,13 @@ impl Service {
     /// Carries on, for ever, with orders whose outcome a request could not wait for; and forgets what
     /// is older than it is kept.
     pub(crate) async fn keep_reconciling(&self) {
+        let now = self.store.clock().now().as_millis();
+        let since = now.saturating_sub(u64::try_from(FEES_OF.as_millis()).unwrap_or(u64::MAX));
+        match self.router.read_missing_fees(Timestamp::from_millis(since)).await {
+            Ok(0) => {}
+            Ok(found) => tracing::info!(found, "read fees that the last run did not come to"),
+            Err(error) => tracing::error!(%error, "missing fees cannot be looked for"),
+        }
         loop {
             tokio::time::sleep(RECONCILE_EVERY).await;
             if let Err(error) = self.router.recover().await {

@@ -402,6 +402,25 @@ impl SignalStore for SqliteStore {
         Ok(held)
     }
 
+    async fn without_fee(
+        &self,
+        since: Timestamp,
+        max: usize,
+    ) -> Result<Vec<Record>, StoreUnavailable> {
+        let rows: Vec<String> = self.read(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT r.json FROM trades t JOIN records r
+                     ON r.request_id = t.request_id AND t.id = r.request_id || '-' || r.leg
+                 WHERE t.created_at >= ?1 AND t.fee IS NULL AND t.status IN ('Filled', 'Partial')
+                 ORDER BY t.created_at DESC LIMIT ?2",
+            )?;
+            let max = i64::try_from(max).unwrap_or(i64::MAX);
+            let rows = statement.query_map([millis(since), max], |row| row.get(0))?;
+            rows.collect()
+        })?;
+        rows.iter().rev().map(|json| record(json)).collect()
+    }
+
     async fn open_positions(&self) -> Result<Vec<HeldPosition>, StoreUnavailable> {
         self.inner.writer.synced(Job::Flush).await?;
         self.read(positions::open)

@@ -44,14 +44,21 @@ struct ListArgs {
 
 #[derive(Debug, clap::Args)]
 struct ReplayArgs {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
     /// Its number, as `hoox dead-letters` tells it
-    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "ID")]
     id: Option<u64>,
     /// All of them, the oldest first
     #[arg(long)]
     all: bool,
-    #[command(flatten)]
-    place: Place,
 }
 
 pub(crate) fn run(args: &DeadLettersArgs) -> anyhow::Result<()> {
@@ -79,7 +86,7 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
 
 fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let ledger = args.place.ledger()?;
-    let ids = match args.id {
+    let ids = match args.which.id {
         Some(id) => vec![id],
         None => {
             let letters = ledger.dead_letters(ALL_MAX)?;

@@ -1,0 +1,186 @@
+//! How many signals a second `hoox serve` turns into orders, and how long each takes.
+//!
+//! `cargo bench -p hoox --bench throughput` runs the server as a process of its own on a fresh data
+//! directory, against the simulated venue, with 64 connections that each send the next signal when
+//! the last is answered. Sender and venue share this process; all three share the machine.
+//!
+//! `-- --seconds 10 --connections 64 --durability relaxed --exchange binance`
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use hdrhistogram::Histogram;
+use hoox_venue::{BybitLimits, Config, Limits, MexcLimits, Running, Server, Venue};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// How long signals are sent before the count begins.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Parser)]
+struct Args {
+    /// How many connections
+    #[arg(long, default_value_t = 64)]
+    connections: u32,
+    /// For how long
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Where the orders go
+    #[arg(long, default_value = "binance")]
+    exchange: String,
+    /// More arguments for `hoox serve`, with blanks between
+    #[arg(long, default_value = "")]
+    serve: String,
+    /// What cargo passes on
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(run(args));
+}
+
+async fn run(args: Args) {
+    let mut config = Config { limits: Limits::unlimited(), ..Config::default() };
+    config.bybit.limits = BybitLimits::unlimited();
+    config.mexc.limits = MexcLimits::unlimited();
+    let venue = Server::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let mut serve = serve(&venue, data.path(), &args);
+    let mut line = String::new();
+    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+    let address = line["listening"].as_str().unwrap().trim_start_matches("http://").to_owned();
+
+    let next = Arc::new(AtomicU64::new(0));
+    let counting = Instant::now() + WARM_UP;
+    let end = counting + Duration::from_secs(args.seconds);
+    let senders: Vec<_> = (0..args.connections)
+        .map(|_| {
+            let (address, next) = (address.clone(), Arc::clone(&next));
+            let exchange = args.exchange.clone();
+            tokio::spawn(async move { send(&address, &exchange, &next, counting, end).await })
+        })
+        .collect();
+    let cpu_before = cpu(serve.id());
+    let mut latency = Histogram::<u64>::new(3).unwrap();
+    let mut refused = 0;
+    for sender in senders {
+        let (of_sender, not_filled) = sender.await.unwrap();
+        latency.add(&of_sender).unwrap();
+        refused += not_filled;
+    }
+    let spent = cpu(serve.id()) - cpu_before;
+    let per_second = latency.len() as f64 / args.seconds as f64;
+    let at = |percentile: f64| latency.value_at_quantile(percentile / 100.0) as f64 / 1_000.0;
+    println!(
+        "{} connections, {} s, {}: {per_second:.0} signals/s, p50 {:.1} ms, p90 {:.1} ms, \
+         p99 {:.1} ms, longest {:.1} ms, {refused} refused, server {:.0} µs of processor a signal",
+        args.connections,
+        args.seconds,
+        args.exchange,
+        at(50.0),
+        at(90.0),
+        at(99.0),
+        at(100.0),
+        spent.as_micros() as f64 / next.load(Ordering::Relaxed) as f64,
+    );
+    let orders = venue.with(|exchange| exchange.counters()).orders;
+    let sent = next.load(Ordering::Relaxed);
+    println!("{sent} signals sent, {orders} orders at the venue");
+    assert!(
+        Command::new("kill").args(["-TERM", &serve.id().to_string()]).status().unwrap().success()
+    );
+    serve.wait().unwrap();
+    assert_eq!(orders + refused, sent, "each signal exactly one order");
+}
+
+fn serve(venue: &Running, data: &std::path::Path, args: &Args) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hoox"));
+    command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
+    command.args(["--config", "webhook:rate_limit_per_minute=0"]);
+    command.args(args.serve.split_whitespace());
+    for (of, name) in [(Venue::Binance, "binance"), (Venue::Bybit, "bybit"), (Venue::Mexc, "mexc")]
+    {
+        let endpoint = venue.endpoint(of);
+        let upper = name.to_ascii_uppercase();
+        command
+            .env(format!("{upper}_API_KEY"), &endpoint.api_key)
+            .env(format!("{upper}_API_SECRET"), &endpoint.api_secret)
+            .args(["--base-url", &format!("{name}={}", endpoint.rest)]);
+    }
+    command
+        .env("WEBHOOK_API_KEY", "bench")
+        .env("HOOX_LOG", "error")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Sends signals over one connection until the end; tells the latencies, in microseconds, and how
+/// many signals were not filled.
+async fn send(
+    address: &str,
+    exchange: &str,
+    next: &AtomicU64,
+    counting: Instant,
+    end: Instant,
+) -> (Histogram<u64>, u64) {
+    const SYMBOLS: [(&str, &str, &str); 3] =
+        [("SHORT", "ETHUSDT", "0.05"), ("LONG", "SOLUSDT", "1"), ("LONG", "BTCUSDT", "0.002")];
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut latency = Histogram::<u64>::new(3).unwrap();
+    let (mut refused, mut answer) = (0, Vec::with_capacity(4_096));
+    while Instant::now() < end {
+        let n = next.fetch_add(1, Ordering::Relaxed);
+        let (action, symbol, quantity) = SYMBOLS[(n % 3) as usize];
+        let body = format!(
+            r#"{{"apiKey":"bench","exchange":"{exchange}","action":"{action}","symbol":"{symbol}","quantity":{quantity},"idempotencyKey":"bench-{n}"}}"#
+        );
+        let request = format!(
+            "POST /webhook HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let sent = Instant::now();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        answer.clear();
+        loop {
+            assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "the server hung up");
+            if is_whole(&answer) {
+                break;
+            }
+        }
+        refused += u64::from(!answer.starts_with(b"HTTP/1.1 200"));
+        if sent >= counting {
+            latency.record(sent.elapsed().as_micros() as u64).unwrap();
+        }
+    }
+    (latency, refused)
+}
+
+/// Whether an answer with a length has come to its end.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
+    let text = std::str::from_utf8(&answer[..head]).unwrap().to_ascii_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    answer.len() >= head + 4 + length.trim().parse::<usize>().unwrap()
+}
+
+/// The processor time of a process so far.
+fn cpu(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = [11, 12].iter().map(|at| fields[*at].parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}

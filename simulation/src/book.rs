@@ -50,10 +50,15 @@ impl Book {
         for planned in signals {
             for id in planned.ids.iter().flatten() {
                 let closes = planned.signal.as_ref().is_some_and(|signal| signal.action.closes());
-                book.known.entry(*id).or_default().closes = closes;
+                book.know(*id, closes);
             }
         }
         book
+    }
+
+    /// Orders with this id belong to a signal, which only closes or does not.
+    pub(crate) fn know(&mut self, id: ClientOrderId, closes: bool) {
+        self.known.entry(id).or_default().closes = closes;
     }
 
     /// A record with this id will be safe once the disk is synced up to `end`.

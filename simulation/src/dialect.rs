@@ -10,12 +10,13 @@ use hoox_binance::Binance;
 use hoox_bybit::Bybit;
 use hoox_connector::{
     Asked, Capabilities, ClientOrderId, Cost, Credentials, EncodeError, ExchangeProvider, Headers,
-    Instruments, Market, Operation, PreparedOrder, RateRule, RateUsage, Reply, Request, RequestBuf,
-    Timestamp, Venue, VenueError,
+    Instruments, Market, Operation, OrderEntry, PreparedOrder, RateRule, RateUsage, Reply, Request,
+    RequestBuf, Timestamp, Venue, VenueError,
 };
 use hoox_mexc::Mexc;
 
 use crate::mutation::Mutation;
+use crate::socket::entry_path;
 
 /// The dialect of one account.
 pub(crate) struct Dialect {
@@ -44,25 +45,45 @@ macro_rules! each {
 }
 
 impl Dialect {
-    /// The futures dialect of a venue, sent to the simulated one.
-    pub(crate) fn linear(
-        venue: Venue,
+    /// The dialect of a venue's market, sent to the simulated one.
+    pub(crate) fn new(
+        (venue, market): (Venue, Market),
         credentials: Credentials,
         contracts: Option<Arc<Instruments>>,
         mutation: Option<Mutation>,
     ) -> Self {
+        let spot = market == Market::Spot;
+        let entry = entry_path(venue, spot).unwrap_or_default();
         let any = match venue {
-            Venue::Bybit => Any::Bybit(Bybit::linear(credentials).with_base_url("/bybit")),
+            Venue::Bybit => {
+                let bybit =
+                    if spot { Bybit::spot(credentials) } else { Bybit::linear(credentials) };
+                Any::Bybit(bybit.with_base_url("/bybit").with_entry_url(entry))
+            }
             Venue::Mexc => {
-                let mexc = Mexc::linear(credentials).with_base_url("/mexc");
+                let mexc = if spot { Mexc::spot(credentials) } else { Mexc::linear(credentials) };
+                let mexc = mexc.with_base_url("/mexc");
                 Any::Mexc(match contracts {
                     Some(contracts) => mexc.with_instruments(contracts),
                     None => mexc,
                 })
             }
-            _ => Any::Binance(Binance::linear(credentials).with_base_url("/binance")),
+            _ => {
+                let binance =
+                    if spot { Binance::spot(credentials) } else { Binance::linear(credentials) };
+                Any::Binance(binance.with_base_url("/binance").with_entry_url(entry))
+            }
         };
         Self { any, mutation, attempts: RefCell::default() }
+    }
+
+    /// The order-entry half, where the venue takes orders over WebSocket.
+    pub(crate) fn entry(&self) -> Option<&dyn OrderEntry> {
+        match &self.any {
+            Any::Binance(it) => Some(it),
+            Any::Bybit(it) => Some(it),
+            Any::Mexc(_) => None,
+        }
     }
 
     /// The order with another id, from the second attempt on.

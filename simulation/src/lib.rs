@@ -2,16 +2,21 @@
 #![forbid(unsafe_code)]
 
 mod book;
+mod desk;
 mod dialect;
 mod disk;
+mod entry;
 mod executor;
 mod mutation;
 mod network;
+mod operator;
 mod plan;
 mod process;
+mod queue;
 mod report;
 mod rest;
 mod run;
+mod socket;
 mod store;
 mod sweep;
 mod world;

@@ -23,6 +23,12 @@ pub enum Mutation {
     StaleKillSwitch,
     /// A restart looks for no open orders.
     NoRecovery,
+    /// An order that the WebSocket does not answer in time is sent again over REST.
+    SocketResentOverRest,
+    /// The consumer of the queue takes a message for done before it is carried out.
+    AckedBeforeCarriedOut,
+    /// A signal whose outcome is unknown goes to the next exchange.
+    FailoverOnUnknown,
 }
 
 impl Mutation {
@@ -36,6 +42,9 @@ impl Mutation {
         Self::SilenceIsRejection,
         Self::StaleKillSwitch,
         Self::NoRecovery,
+        Self::SocketResentOverRest,
+        Self::AckedBeforeCarriedOut,
+        Self::FailoverOnUnknown,
     ];
 
     /// Its name on the command line.
@@ -49,6 +58,9 @@ impl Mutation {
             Self::SilenceIsRejection => "silence-is-rejection",
             Self::StaleKillSwitch => "stale-kill-switch",
             Self::NoRecovery => "no-recovery",
+            Self::SocketResentOverRest => "socket-resent-over-rest",
+            Self::AckedBeforeCarriedOut => "acked-before-carried-out",
+            Self::FailoverOnUnknown => "failover-on-unknown",
         }
     }
 }

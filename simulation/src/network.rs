@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue};
 use crate::book::Seen;
 use crate::executor::{MS, Owner, Promise, SECOND, promise};
 use crate::mutation::Mutation;
+use crate::plan::Trading;
 use crate::world::{World, at_venue};
 
 /// Paths to which orders are sent (protocol sheets, "orders").
@@ -58,7 +59,7 @@ impl SimTransport {
         if wire.order.is_some() && world.crash_now(faults.crash_before_send) {
             pending::<()>().await;
         }
-        if world.fails(faults.unconnected) {
+        if world.is_cut_off() || world.fails(faults.unconnected) {
             world.time.sleep(world.time.between(0, 200 * MS)).await;
             world.trace(|| format!("{wire}: no connection"));
             return Err(TransportError::NotSent("injected".into()));
@@ -201,12 +202,14 @@ async fn execute(
     fault: Option<Fault>,
     given_up: bool,
 ) -> Option<HttpResponse> {
-    let handled = at_the_venue(world, wire, given_up, |exchange, now, request| {
+    let attempt = wire.order.map_or(0, |(_, attempt)| attempt);
+    let place = (wire.venue, attempt, given_up);
+    let handled = at_the_venue(world, place, wire, |exchange, now| {
         exchange.clear_faults();
         if let Some(fault) = fault {
             exchange.queue_fault(fault);
         }
-        exchange.handle(now, request)
+        wire.knock(|request| exchange.handle(now, request))
     });
     match handled {
         Handled::Reply(reply) => Some(reply),
@@ -217,52 +220,48 @@ async fn execute(
         }
         Handled::HandleAfter(ms) => {
             world.time.sleep(ms * MS).await;
-            Some(at_the_venue(world, wire, true, hoox_venue::Exchange::handle_late))
+            let place = (wire.venue, attempt, true);
+            Some(at_the_venue(world, place, wire, |exchange, now| {
+                wire.knock(|request| exchange.handle_late(now, request))
+            }))
         }
     }
 }
 
-/// One request at the venue, and what it has done there.
-fn at_the_venue<R>(
+/// One message at a venue, for the nth attempt at an order, and what it has done there.
+pub(crate) fn at_the_venue<R>(
     world: &World,
-    wire: &Wire,
-    given_up: bool,
-    handle: impl FnOnce(&mut hoox_venue::Exchange, u64, &HttpRequest<'_>) -> R,
+    (place, attempt, given_up): (Venue, usize, bool),
+    message: &dyn core::fmt::Display,
+    handle: impl FnOnce(&mut hoox_venue::Exchange, u64) -> R,
 ) -> R {
-    let (venue, now) = (at_venue(wire.venue), world.venue_now_ms(wire.venue));
+    let (venue, now) = (at_venue(place), world.venue_now_ms(place));
     let mut exchange = world.exchange.borrow_mut();
-    let headers: Vec<_> =
-        wire.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let request = HttpRequest {
-        method: wire.method,
-        path: &wire.path,
-        query: &wire.query,
-        headers: &headers,
-        body: wire.body.as_bytes(),
-        peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-    };
     if given_up {
         world.blur_limits();
     }
     let before = exchange.counters_of(venue);
-    let handled = handle(&mut exchange, now, &request);
+    let handled = handle(&mut exchange, now);
     let after = exchange.counters_of(venue);
     let refused = |it: &hoox_venue::Counters| it.weight_limited + it.order_limited;
     if refused(&after) > refused(&before) && !world.limits_are_blurred() {
-        world.violated("no request is beyond the venue's limits", || format!("{wire}"));
+        world.violated("no request is beyond the venue's limits", || format!("{place} {message}"));
     }
     let new = usize::try_from(after.orders - before.orders).unwrap_or_default();
     if new > 0 {
         let state = exchange.state_of(venue, now, new);
         for order in state.accounts.iter().flat_map(|account| &account.orders) {
             let counts = order.status.is_open() || !order.executed.is_zero();
-            let seen = Seen { venue: wire.venue, order_id: order.order_id, counts };
+            let seen = Seen { venue: place, order_id: order.order_id, counts };
             world.trace(|| {
                 let at = order.client_id.as_str();
-                format!("{} has {at}: {:?}, {} done", wire.venue, order.status, order.executed)
+                format!("{place} has {at}: {:?}, {} done", order.status, order.executed)
             });
             world.count(|all| {
                 all.orders += u64::from(counts);
+                let trading = world.plan.trading(place);
+                all.spot_orders += u64::from(counts && trading == Trading::Spot);
+                all.hedged_orders += u64::from(counts && trading == Trading::Hedge);
                 all.late_orders += u64::from(counts && given_up);
             });
             let Ok(id) = ClientOrderId::portable(&order.client_id) else {
@@ -270,7 +269,6 @@ fn at_the_venue<R>(
                 world.violated("every order carries the id of its signal", || id);
                 continue;
             };
-            let attempt = wire.order.map_or(0, |(_, attempt)| attempt);
             let arrived = world.book.borrow_mut().arrives(id, attempt, seen);
             world.held(arrived);
         }
@@ -278,7 +276,7 @@ fn at_the_venue<R>(
     handled
 }
 
-fn venue_fault(world: &World, wire: &Wire) -> Option<Fault> {
+pub(crate) fn venue_fault(world: &World, wire: &dyn core::fmt::Display) -> Option<Fault> {
     if !world.fails(world.plan.faults.venue) {
         return None;
     }
@@ -333,6 +331,22 @@ fn to_response(reply: HttpResponse) -> Response {
         }
     }
     response
+}
+
+impl Wire {
+    /// The request as the venue takes it.
+    fn knock<R>(&self, handle: impl FnOnce(&HttpRequest<'_>) -> R) -> R {
+        let headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        handle(&HttpRequest {
+            method: self.method,
+            path: &self.path,
+            query: &self.query,
+            headers: &headers,
+            body: self.body.as_bytes(),
+            peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        })
+    }
 }
 
 impl core::fmt::Display for Wire {

@@ -1,9 +1,10 @@
 //! What a seed decides before anything happens: the signals, the faults, the operator.
 
-use hoox_connector::{ClientOrderId, Timestamp, Venue};
+use hoox_connector::{ClientOrderId, Market, Timestamp, Venue};
 use hoox_router::{IdempotencyKey, RawSignal, Signal, client_order_id};
 
 use crate::executor::{Executor, MS, Micros, SECOND};
+use crate::operator::Act;
 
 /// The passkey of every sender.
 pub(crate) const PASSKEY: &str = "correct horse battery staple";
@@ -31,6 +32,13 @@ pub(crate) struct Plan {
     pub(crate) read_fees: bool,
     pub(crate) ask_exchange_for_flips: bool,
     pub(crate) prices_walk: bool,
+    /// How each venue's account trades, and which take orders over WebSocket.
+    pub(crate) trading: [Trading; 3],
+    pub(crate) websocket: [bool; 3],
+    /// The configuration at the beginning.
+    pub(crate) config: Vec<(&'static str, &'static str)>,
+    /// Until when no venue can be reached; the queue then tries until it gives up.
+    pub(crate) outage_until: Micros,
 }
 
 /// A signal, and how often it comes.
@@ -75,36 +83,56 @@ pub(crate) struct Faults {
     pub(crate) crashes_max: u64,
 }
 
-/// What the operator does.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Act {
-    KillSwitch(bool),
-    Enable(Venue, bool),
-    /// Redirects a symbol, or no longer.
-    Route(&'static str, Option<Venue>),
-    /// Halts a symbol at the venue.
-    Halt(Venue, &'static str, bool),
-    /// Moves a price by so many per mille.
-    Price(Venue, &'static str, i64),
-    /// Our clock jumps.
-    OurClock(i64),
-    /// The server is stopped hard.
-    Crash,
+/// How an account trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trading {
+    OneWay,
+    Hedge,
+    Spot,
+}
+
+impl Trading {
+    pub(crate) fn market(self) -> Market {
+        if self == Self::Spot { Market::Spot } else { Market::Linear }
+    }
 }
 
 impl Plan {
     pub(crate) fn new(random: &Executor) -> Self {
-        let quiet_at = random.between(15, 60) * SECOND;
+        // Some go on until the queue has given up, and its dead letters come back.
+        let long = random.chance(15);
+        let busy_until = random.between(15, 60) * SECOND;
+        let outage_until = if long { 3_300 * SECOND } else { 0 };
+        let quiet_at = if long { 3_600 * SECOND } else { busy_until };
         let epoch_ms = 1_700_000_000_000 + random.between(0, 86_400_000);
         let skew = || i64::try_from(random.between(0, 4_000)).unwrap_or(0) - 2_000;
         let mut signals: Vec<_> = (0..random.between(2, 8))
-            .map(|number| PlannedSignal::new(random, number, quiet_at, epoch_ms))
+            .map(|number| PlannedSignal::new(random, number, busy_until, epoch_ms))
             .collect();
         signals.sort_by_key(|signal| signal.at);
-        let mut operator: Vec<_> = (0..random.between(0, 6))
-            .map(|_| (random.between(0, quiet_at), Act::new(random)))
+        let mut operator: Vec<_> = (0..random.between(0, 8))
+            .map(|_| (random.between(0, busy_until), Act::new(random)))
             .collect();
+        if long {
+            operator.retain(|(_, act)| !matches!(act, Act::Crash | Act::OurClock(_)));
+            operator.push((outage_until + random.between(0, 200 * SECOND), Act::Replay));
+        }
         operator.sort_by_key(|(at, _)| *at);
+        let trading = || match random.between(0, 9) {
+            0..=5 => Trading::OneWay,
+            6..=7 => Trading::Hedge,
+            _ => Trading::Spot,
+        };
+        let mut config = Vec::new();
+        config.extend(random.chance(800).then(|| {
+            let modes = ["direct_only", "queue_failover", "queue_failover", "queue_everywhere"];
+            ("webhooks:queue_mode", if long { "queue_everywhere" } else { pick(random, modes) })
+        }));
+        if random.chance(400) {
+            config.push(("routing:failover:enabled", "true"));
+            let orders = ["mexc,bybit,binance", "[\"binance\",\"bybit\",\"mexc\"]", "bybit,mexc"];
+            config.push(("routing:failover:order", pick(random, orders)));
+        }
         Self {
             signals,
             faults: Faults::new(random),
@@ -117,7 +145,23 @@ impl Plan {
             read_fees: random.chance(500),
             ask_exchange_for_flips: random.chance(700),
             prices_walk: random.chance(300),
+            trading: [trading(), trading(), trading()],
+            websocket: [random.chance(500), random.chance(500), false],
+            config,
+            outage_until,
         }
+    }
+
+    /// How the account at a venue trades.
+    pub(crate) fn trading(&self, venue: Venue) -> Trading {
+        let index = VENUES.iter().position(|known| *known == venue);
+        index.and_then(|index| self.trading.get(index)).copied().unwrap_or(Trading::OneWay)
+    }
+
+    /// Whether orders go over WebSocket at a venue.
+    pub(crate) fn websocket(&self, venue: Venue) -> bool {
+        let index = VENUES.iter().position(|known| *known == venue);
+        index.and_then(|index| self.websocket.get(index)).copied().unwrap_or_default()
     }
 }
 
@@ -148,32 +192,6 @@ impl Faults {
             crashes_max: random.between(0, 4),
         }
     }
-}
-
-impl Act {
-    fn new(random: &Executor) -> Self {
-        let (venue, symbol) = (pick(random, VENUES), pick(random, SYMBOLS));
-        match random.between(0, 9) {
-            0..=1 => Self::KillSwitch(true),
-            2 => Self::KillSwitch(false),
-            3 => Self::Enable(venue, random.chance(500)),
-            4 => Self::Route(symbol, random.chance(700).then_some(venue)),
-            5 => Self::Halt(venue, symbol, random.chance(600)),
-            6 => Self::Price(venue, symbol, i64::try_from(random.between(0, 20)).unwrap_or(0) - 10),
-            7 => Self::OurClock(jump(random)),
-            _ => Self::Crash,
-        }
-    }
-}
-
-/// Mostly a small step of a time daemon, sometimes somebody who sets the clock.
-fn jump(random: &Executor) -> i64 {
-    let size = match random.chance(700) {
-        true => random.between(1, 1_500),
-        false => random.between(1_500, 3_600_000),
-    };
-    let size = i64::try_from(size).unwrap_or(0);
-    if random.chance(500) { size } else { -size }
 }
 
 impl PlannedSignal {
@@ -233,7 +251,7 @@ impl PlannedSignal {
 }
 
 #[allow(clippy::indexing_slicing)] // the index is below the length
-fn pick<T: Copy, const N: usize>(random: &Executor, from: [T; N]) -> T {
+pub(crate) fn pick<T: Copy, const N: usize>(random: &Executor, from: [T; N]) -> T {
     let index = random.between(0, N as u64 - 1);
     from[usize::try_from(index).unwrap_or_default()]
 }

@@ -73,11 +73,31 @@ pub struct Counts {
     pub crashes: u64,
     /// Open orders that a process found at its start.
     pub recovered: u64,
+    /// Of those, answered with "in the queue".
+    pub enqueued: u64,
+    /// Of those, over WebSocket.
+    pub frames: u64,
+    /// Connections for orders that were opened.
+    pub connections: u64,
+    /// Orders that went to another exchange than the one chosen.
+    pub failovers: u64,
+    /// Messages that the queue delivered, the same one again included.
+    pub deliveries: u64,
+    /// Messages that ended as dead letters.
+    pub dead_letters: u64,
+    /// Dead letters that were put back into the queue.
+    pub replays: u64,
+    /// Positions that the operator closed with all others.
+    pub closed_all: u64,
+    /// Orders on spot that live or filled.
+    pub spot_orders: u64,
+    /// Orders in hedge mode that live or filled.
+    pub hedged_orders: u64,
 }
 
 impl Counts {
     /// The names and the numbers.
-    pub fn rows(&self) -> [(&'static str, u64); 19] {
+    pub fn rows(&self) -> [(&'static str, u64); 29] {
         [
             ("steps", self.steps),
             ("virtual ms", self.virtual_ms),
@@ -98,6 +118,16 @@ impl Counts {
             ("store failures", self.store_failures),
             ("crashes", self.crashes),
             ("intents recovered", self.recovered),
+            ("answered enqueued", self.enqueued),
+            ("orders over WebSocket", self.frames),
+            ("WebSocket connections", self.connections),
+            ("orders elsewhere", self.failovers),
+            ("queue deliveries", self.deliveries),
+            ("dead letters", self.dead_letters),
+            ("letters replayed", self.replays),
+            ("positions closed by hand", self.closed_all),
+            ("spot orders", self.spot_orders),
+            ("hedged orders", self.hedged_orders),
         ]
     }
 
@@ -122,5 +152,15 @@ impl Counts {
         self.store_failures += other.store_failures;
         self.crashes += other.crashes;
         self.recovered += other.recovered;
+        self.enqueued += other.enqueued;
+        self.frames += other.frames;
+        self.connections += other.connections;
+        self.failovers += other.failovers;
+        self.deliveries += other.deliveries;
+        self.dead_letters += other.dead_letters;
+        self.replays += other.replays;
+        self.closed_all += other.closed_all;
+        self.spot_orders += other.spot_orders;
+        self.hedged_orders += other.hedged_orders;
     }
 }

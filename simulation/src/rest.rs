@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use hoox_connector::{Decimal, PositionSide, Side, Venue};
-use hoox_router::{Execution, ExecutionStatus, Record, State, holdings};
+use hoox_router::{ChoiceReason, Execution, ExecutionStatus, Record, State, holdings};
 use hoox_venue::{OrderState, State as VenueState};
 
-use crate::plan::VENUES;
+use crate::plan::{Trading, VENUES};
 use crate::world::{Heard, World, at_venue};
 
 /// Checks a run that has come to its end; `rested` says whether everything had.
@@ -16,11 +16,12 @@ pub(crate) fn check(world: &World, rested: bool) {
         let busy = world.busy.get();
         world.violated("every signal ends in a recorded outcome", || {
             let open: Vec<_> = open.iter().map(|it| (it.id(), it.state.as_str())).collect();
-            format!("at the end {busy} are on their way, and open are {open:?}")
+            format!("at the end {busy} are on their way, and open are {open:?}, or queued")
         });
         return;
     }
     let records = records(world);
+    failovers(world, &records);
     for venue in VENUES {
         let state = {
             let now = world.venue_now_ms(venue);
@@ -32,6 +33,14 @@ pub(crate) fn check(world: &World, rested: bool) {
     for heard in world.answers.borrow().iter() {
         answer_agrees(world, heard, &records);
     }
+}
+
+fn failovers(world: &World, records: &[Record]) {
+    let elsewhere = |it: &&Record| {
+        it.state == State::Acknowledged && it.choice.reason == ChoiceReason::Failover
+    };
+    let count = records.iter().filter(elsewhere).count() as u64;
+    world.count(|counts| counts.failovers += count);
 }
 
 fn records(world: &World) -> Vec<Record> {
@@ -86,41 +95,77 @@ fn same(execution: &Execution, order: &OrderState) -> bool {
 
 /// What the records add up to is what the venue holds.
 fn positions_agree(world: &World, venue: Venue, records: &[Record], state: &VenueState) {
-    let mut ours: BTreeMap<&str, Decimal> = BTreeMap::new();
+    let mut ours: BTreeMap<Held, Decimal> = BTreeMap::new();
     for symbol in crate::plan::SYMBOLS {
         let of_symbol = records.iter().filter(|record| {
             record.intent.venue == venue && record.intent.symbol.as_str() == symbol
         });
         // The router's own sum, and ours beside it.
-        let (mut held, mut net) = (Decimal::ZERO, Decimal::ZERO);
+        let (mut held, mut net) = (BTreeMap::new(), BTreeMap::new());
         for holding in holdings(of_symbol.clone()) {
-            held += match holding.side {
-                PositionSide::Long => holding.size,
-                _ => -holding.size,
+            let long = holding.side == PositionSide::Long;
+            let side = match world.plan.trading(venue) {
+                Trading::Hedge => Some(long),
+                _ => None,
             };
+            let sign = if long { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
+            *held.entry((symbol, side)).or_insert(Decimal::ZERO) += sign * holding.size;
         }
         for record in of_symbol {
             let filled = record.execution.as_ref().map(|it| it.filled_quantity).unwrap_or_default();
-            net += match record.intent.order.side {
+            let order = &record.intent.order;
+            let side = order.position_side.map(|side| side == PositionSide::Long);
+            *net.entry((symbol, side)).or_insert(Decimal::ZERO) += match order.side {
                 Side::Buy => filled,
                 Side::Sell => -filled,
             };
         }
+        for sums in [&mut held, &mut net] {
+            sums.retain(|_, sum| !sum.is_zero());
+        }
         if held != net {
-            world.violated("the ledger adds up", || format!("{venue} {symbol}: {held}, not {net}"));
+            let text = || format!("{venue} {symbol}: {held:?}, not {net:?}");
+            world.violated("the ledger adds up", text);
         }
-        if !net.is_zero() {
-            ours.insert(symbol, net.normalize());
-        }
+        ours.extend(net.into_iter().map(|(held, sum)| (held, sum.normalize())));
     }
-    let positions = state.accounts.iter().flat_map(|account| &account.positions);
-    let theirs: BTreeMap<&str, Decimal> =
-        positions.map(|position| (symbol(position.symbol), position.amount.normalize())).collect();
+    let theirs: BTreeMap<Held, Decimal> = match world.plan.trading(venue) {
+        Trading::Spot => bought(world, state),
+        _ => {
+            let positions = state.accounts.iter().flat_map(|account| &account.positions);
+            let side = |side| match side {
+                hoox_venue::PositionSide::Both => None,
+                side => Some(side == hoox_venue::PositionSide::Long),
+            };
+            positions
+                .map(|it| ((symbol(it.symbol), side(it.side)), it.amount.normalize()))
+                .filter(|(_, amount)| !amount.is_zero())
+                .collect()
+        }
+    };
     if ours != theirs {
         world.violated("ledger and positions agree", || {
             format!("{venue}: by the ledger {ours:?}, by the venue {theirs:?}")
         });
     }
+}
+
+/// A symbol, and in hedge mode whether it is the long position.
+type Held = (&'static str, Option<bool>);
+
+/// What the account holds on spot beyond what it held at the beginning.
+fn bought(world: &World, state: &VenueState) -> BTreeMap<Held, Decimal> {
+    let mut bought = BTreeMap::new();
+    for symbol in crate::plan::SYMBOLS {
+        let asset = symbol.trim_end_matches("USDT");
+        let held = state.accounts.iter().filter_map(|account| account.spot.get(asset));
+        let held: Decimal = held.map(|balance| balance.free + balance.locked).sum();
+        let more = held - world.opening.get(asset).copied().unwrap_or_default();
+        if !more.is_zero() {
+            bought.insert((symbol, None), more.normalize());
+        }
+    }
+    bought
 }
 
 /// The neutral name of a simulated instrument.
@@ -137,7 +182,11 @@ fn answer_agrees(world: &World, heard: &Heard, records: &[Record]) {
     let ended = |record: &&Record| {
         record.execution.as_ref().is_some_and(|it| it.status == ExecutionStatus::Ended)
     };
+    if heard.status == 202 {
+        return queued_ends(world, heard, of_request.len());
+    }
     let agrees = match (heard.status, heard.code) {
+        (409, _) | (_, Some("QUEUE_UNAVAILABLE")) => true,
         (200, _) => !of_request.is_empty() && of_request.iter().all(is(State::Acknowledged)),
         // Whatever it was in the end, it was found out.
         (_, Some("EXCHANGE_TIMEOUT")) => !of_request.is_empty(),
@@ -153,6 +202,20 @@ fn answer_agrees(world: &World, heard: &Heard, records: &[Record]) {
                 .map(|it| (it.leg, it.state.as_str(), it.refusal.as_ref(), it.execution.as_ref()))
                 .collect();
             format!("{heard:?}, but {records:?}")
+        });
+    }
+}
+
+/// A signal that was taken into the queue has a record, a row that says why there is none, or is kept
+/// as a dead letter.
+fn queued_ends(world: &World, heard: &Heard, records: usize) {
+    let process = world.process.borrow();
+    let told = process.as_ref().is_some_and(|process| {
+        process.store().is_refused(heard.request_id) || process.queue().is_dead(heard.request_id)
+    });
+    if records == 0 && !told {
+        world.violated("every signal ends in a recorded outcome", || {
+            format!("{} was taken into the queue, and nothing tells its end", heard.request_id)
         });
     }
 }

@@ -78,7 +78,7 @@ fn at_rest(world: &World) -> bool {
     let process = world.process.borrow();
     world.is_quiet()
         && world.busy.get() == 0
-        && process.as_ref().is_some_and(|it| it.is_up() && !it.store().any_open())
+        && process.as_ref().is_some_and(|it| it.is_up() && !it.store().any_open() && it.is_idle())
 }
 
 /// The process is gone, and of the disk's unsynced part what luck leaves.
@@ -143,6 +143,7 @@ async fn send(world: &Rc<World>, index: usize) {
                     world.answers.borrow_mut().push(Heard { request_id, status, code });
                     world.count(|counts| {
                         counts.filled += u64::from(status == 200);
+                        counts.enqueued += u64::from(status == 202);
                         counts.duplicates += u64::from(status == 409);
                         counts.unknown += u64::from(code == Some("EXCHANGE_TIMEOUT"));
                         counts.halted += u64::from(code == Some("KILL_SWITCH_ACTIVE"));

@@ -3,26 +3,37 @@
 use core::cell::RefCell;
 use core::future::pending;
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use hoox_connector::{Symbol, Timestamp, Venue};
 use hoox_router::{
-    Admission, CallerId, Durability, Holding, IdempotencyKey, MemoryRate, Record, RefusedSignal,
-    RequestId, Reservation, SignalStore, State, StoreUnavailable, holdings,
+    Admission, CallerId, Durability, HeldPosition, Holding, IdempotencyKey, LogEntry, LogLevel,
+    MemoryRate, QueueMessage, Record, RefusedSignal, RequestId, Reservation, SignalStore, State,
+    StoreUnavailable, holdings,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::executor::{MS, Owner, SECOND};
 use crate::mutation::Mutation;
+use crate::queue::{Change, Letters, SimQueue};
 use crate::world::World;
+
+/// How long a message holds its key (gateway.md §8).
+const KEY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The store of one process. What it holds in memory dies with it.
 pub(crate) struct SimStore {
-    world: Rc<World>,
-    owner: Owner,
+    log: Log,
     kept: Rc<RefCell<Kept>>,
     rate: MemoryRate,
+}
+
+/// One process's way to the disk.
+#[derive(Clone)]
+pub(crate) struct Log {
+    world: Rc<World>,
+    owner: Owner,
 }
 
 #[derive(Default)]
@@ -32,12 +43,16 @@ struct Kept {
     released: HashSet<(IdempotencyKey, RequestId)>,
     records: BTreeMap<(u64, RequestId, u8), Record>,
     order: HashMap<(RequestId, u8), u64>,
+    /// Requests that came to no order, and whose row says so.
+    refused: HashSet<RequestId>,
 }
 
 #[derive(Deserialize)]
 enum Frame {
     Record(Box<Record>),
     Release(IdempotencyKey, RequestId),
+    Refused(RequestId),
+    Queue(Change),
 }
 
 #[derive(Serialize)]
@@ -45,22 +60,30 @@ enum Frame {
 enum FrameRef<'a> {
     Record(&'a Record),
     Release(&'a IdempotencyKey, RequestId),
+    Refused(RequestId),
+    Queue(&'a Change),
 }
 
 impl SimStore {
     /// Opens what the disk has kept.
-    pub(crate) fn open(world: &Rc<World>, owner: Owner) -> Self {
-        let mut kept = Kept::default();
+    pub(crate) fn open(world: &Rc<World>, owner: Owner) -> (Self, SimQueue) {
+        let (mut kept, mut letters) = (Kept::default(), Letters::default());
         world.disk.open(|payload| match serde_json::from_slice(payload) {
             Ok(Frame::Record(record)) => {
                 world.book.borrow_mut().durable(record.intent.client_order_id);
                 kept.put(*record);
             }
             Ok(Frame::Release(key, holder)) => kept.release(&key, holder),
+            Ok(Frame::Refused(request_id)) => drop(kept.refused.insert(request_id)),
+            Ok(Frame::Queue(change)) => {
+                kept.hold_for(&change);
+                letters.apply(change);
+            }
             Err(error) => world.violated("every frame can be read", || error.to_string()),
         });
-        let kept = Rc::new(RefCell::new(kept));
-        Self { world: Rc::clone(world), owner, kept, rate: MemoryRate::default() }
+        let log = Log { world: Rc::clone(world), owner };
+        let queue = SimQueue::new(log.clone(), Rc::new(RefCell::new(letters)));
+        (Self { log, kept: Rc::new(RefCell::new(kept)), rate: MemoryRate::default() }, queue)
     }
 
     /// Every record, oldest first.
@@ -73,6 +96,19 @@ impl SimStore {
         self.kept.borrow().records.values().any(|record| !record.state.is_final())
     }
 
+    /// Whether a request has a row that says why it came to no order.
+    pub(crate) fn is_refused(&self, request_id: RequestId) -> bool {
+        self.kept.borrow().refused.contains(&request_id)
+    }
+
+    fn refuse(&self, request_id: RequestId) {
+        self.kept.borrow_mut().refused.insert(request_id);
+        self.log.append(&FrameRef::Refused(request_id));
+        self.log.flush_later();
+    }
+}
+
+impl Log {
     /// The time a call takes, and whether it succeeds.
     async fn call(&self, what: &str) -> Result<(), StoreUnavailable> {
         let world = &self.world;
@@ -91,10 +127,41 @@ impl SimStore {
         Ok(())
     }
 
-    fn log(&self, frame: &FrameRef<'_>) -> usize {
+    /// The present, by our clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.world.our_now_ms())
+    }
+
+    /// Whether a write that was carried out is not confirmed.
+    pub(crate) fn loses_answer(&self) -> bool {
+        self.world.fails(self.world.plan.faults.store)
+    }
+
+    /// Writes a change of the queue; it is safe when this returns.
+    pub(crate) async fn queue(&self, change: &Change) -> Result<(), StoreUnavailable> {
+        self.call("queue").await?;
+        self.world.trace(|| format!("queue: {change:?}"));
+        let end = self.append(&FrameRef::Queue(change));
+        self.sync(end).await;
+        Ok(())
+    }
+
+    fn append(&self, frame: &FrameRef<'_>) -> usize {
         let bytes = serde_json::to_vec(frame).unwrap_or_default();
         self.world.time.note(&bytes);
         self.world.disk.append(&bytes)
+    }
+
+    /// Waits for the disk.
+    async fn sync(&self, end: usize) {
+        let world = &self.world;
+        let stall = world.fails(world.plan.faults.disk_stall);
+        let longest = if stall { 3 * SECOND } else { 4 * MS };
+        world.time.sleep(world.time.between(100, longest)).await;
+        world.sync(end);
+        if world.crash_now(world.plan.faults.crash_at_sync) {
+            pending::<()>().await;
+        }
     }
 
     /// Writes what is not synced yet, some time later.
@@ -116,10 +183,11 @@ impl SignalStore for SimStore {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Reservation, StoreUnavailable> {
-        self.call("reserve").await?;
+        self.log.call("reserve").await?;
         let mut kept = self.kept.borrow_mut();
         if let Some((holder, until)) = kept.keys.get(key).copied()
             && now < until
+            && holder != request_id
         {
             let state = kept.find(holder, 0).map(|record| record.state);
             return Ok(Reservation::Duplicate { request_id: holder, state });
@@ -130,8 +198,8 @@ impl SignalStore for SimStore {
     }
 
     async fn write(&self, record: &Record, durability: Durability) -> Result<(), StoreUnavailable> {
-        let world = &self.world;
-        self.call("write").await?;
+        let world = &self.log.world;
+        self.log.call("write").await?;
         world.trace(|| {
             let Record { request_id, leg, state, attempts, .. } = record;
             format!("store: {request_id}/{leg} {} #{attempts} {durability:?}", state.as_str())
@@ -142,7 +210,7 @@ impl SignalStore for SimStore {
             self.kept.borrow_mut().put(record.clone());
             let (bytes, world) = (serde_json::to_vec(&frame).unwrap_or_default(), Rc::clone(world));
             let id = record.intent.client_order_id;
-            self.world.time.spawn(self.owner, async move {
+            world.clone().time.spawn(self.log.owner, async move {
                 world.time.sleep(world.time.between(MS, 50 * MS)).await;
                 let end = world.disk.append(&bytes);
                 world.book.borrow_mut().written(end, id);
@@ -150,39 +218,33 @@ impl SignalStore for SimStore {
             });
             return Ok(());
         }
-        let end = self.log(&frame);
+        let end = self.log.append(&frame);
         world.book.borrow_mut().written(end, record.intent.client_order_id);
         if durability == Durability::Lazy {
             self.kept.borrow_mut().put(record.clone());
-            self.flush_later();
+            self.log.flush_later();
             return Ok(());
         }
-        let stall = world.fails(world.plan.faults.disk_stall);
-        let longest = if stall { 3 * SECOND } else { 4 * MS };
-        world.time.sleep(world.time.between(100, longest)).await;
-        world.sync(end);
+        self.log.sync(end).await;
         self.kept.borrow_mut().put(record.clone());
-        if world.crash_now(world.plan.faults.crash_at_sync) {
-            pending::<()>().await;
-        }
         Ok(())
     }
 
     async fn release(&self, key: &IdempotencyKey) -> Result<(), StoreUnavailable> {
-        self.call("release").await?;
+        self.log.call("release").await?;
         let mut kept = self.kept.borrow_mut();
         if let Some((holder, _)) = kept.keys.get(key).copied() {
-            self.world.trace(|| format!("store: release {key} of {holder}"));
+            self.log.world.trace(|| format!("store: release {key} of {holder}"));
             kept.release(key, holder);
-            self.log(&FrameRef::Release(key, holder));
-            self.flush_later();
+            self.log.append(&FrameRef::Release(key, holder));
+            self.log.flush_later();
         }
         Ok(())
     }
 
     async fn open_intents(&self) -> Result<Vec<Record>, StoreUnavailable> {
-        self.call("open intents").await?;
-        if self.world.mutation == Some(Mutation::NoRecovery) {
+        self.log.call("open intents").await?;
+        if self.log.world.mutation == Some(Mutation::NoRecovery) {
             return Ok(Vec::new());
         }
         let kept = self.kept.borrow();
@@ -195,7 +257,7 @@ impl SignalStore for SimStore {
         request_id: RequestId,
         leg: u8,
     ) -> Result<Option<Record>, StoreUnavailable> {
-        self.call("load").await?;
+        self.log.call("load").await?;
         Ok(self.kept.borrow().find(request_id, leg).map(stored))
     }
 
@@ -206,15 +268,29 @@ impl SignalStore for SimStore {
         window: Duration,
         now: Timestamp,
     ) -> Result<Admission, StoreUnavailable> {
-        self.call("admit").await?;
+        self.log.call("admit").await?;
         Ok(self.rate.admit(caller, limit, window, now))
     }
 
     async fn log_refusal(&self, refusal: &RefusedSignal) {
-        self.world.trace(|| {
+        self.log.world.trace(|| {
             let RefusedSignal { request_id, code, message, .. } = refusal;
             format!("store: {request_id} refused, {}: {message}", code.as_str())
         });
+        self.refuse(refusal.request_id);
+    }
+
+    async fn log(&self, entry: &LogEntry) {
+        self.log.world.trace(|| {
+            format!("log: {} {}: {}", entry.service, entry.level.as_str(), entry.message)
+        });
+        // The queue's word on a message whose key another request holds.
+        if entry.service == "queue-consumer"
+            && entry.level == LogLevel::Info
+            && let Some(request_id) = entry.request_id
+        {
+            self.refuse(request_id);
+        }
     }
 
     async fn holdings(
@@ -223,13 +299,43 @@ impl SignalStore for SimStore {
         symbol: Symbol,
         test: bool,
     ) -> Result<Vec<Holding>, StoreUnavailable> {
-        self.call("holdings").await?;
+        self.log.call("holdings").await?;
         let kept = self.kept.borrow();
         let of_symbol = |record: &&Record| {
             let Record { intent, signal, .. } = record;
             intent.venue == venue && intent.symbol == symbol && signal.test == test
         };
         Ok(holdings(kept.records.values().filter(of_symbol)))
+    }
+
+    async fn open_positions(&self) -> Result<Vec<HeldPosition>, StoreUnavailable> {
+        self.log.call("positions").await?;
+        let kept = self.kept.borrow();
+        let places: BTreeSet<_> = kept
+            .records
+            .values()
+            .map(|it| (it.intent.venue.as_str(), it.intent.symbol, it.signal.test))
+            .collect();
+        let mut open = Vec::new();
+        for (place, symbol, test) in places {
+            let here: Vec<_> = kept
+                .records
+                .values()
+                .filter(|it| {
+                    (it.intent.venue.as_str(), it.intent.symbol, it.signal.test)
+                        == (place, symbol, test)
+                })
+                .collect();
+            let Some(venue) = here.first().map(|it| it.intent.venue) else { continue };
+            let held = holdings(here);
+            open.extend(held.into_iter().map(|holding| HeldPosition {
+                venue,
+                symbol,
+                test,
+                holding,
+            }));
+        }
+        Ok(open)
     }
 }
 
@@ -248,6 +354,15 @@ impl Kept {
         let next = self.order.len() as u64;
         let number = *self.order.entry(id).or_insert(next);
         self.records.insert((number, id.0, id.1), record);
+    }
+
+    /// A message holds its key from the moment it is in the queue.
+    fn hold_for(&mut self, change: &Change) {
+        let (Change::Put { body, .. } | Change::Replayed { body, .. }) = change else { return };
+        if let Ok(message) = QueueMessage::parse(body.as_bytes()) {
+            let until = message.queued_at.after(KEY_TTL);
+            self.keys.entry(message.idempotency_key).or_insert((message.request_id, until));
+        }
     }
 
     fn release(&mut self, key: &IdempotencyKey, holder: RequestId) {

@@ -11,7 +11,7 @@ use crate::book::{Book, Broken};
 use crate::disk::Disk;
 use crate::executor::{Executor, MS, Micros};
 use crate::mutation::Mutation;
-use crate::plan::{Act, PASSKEY, Plan, VENUES};
+use crate::plan::{PASSKEY, Plan, VENUES};
 use crate::process::Process;
 use crate::report::{Counts, Violation};
 
@@ -37,11 +37,15 @@ pub(crate) struct World {
     pub(crate) answers: RefCell<Vec<Heard>>,
     /// Senders that have not got an answer yet, and requests on their way.
     pub(crate) busy: Cell<u64>,
+    /// What an account holds on spot at the beginning.
+    pub(crate) opening: BTreeMap<String, Decimal>,
+    /// The accounts whose position mode is set.
+    pub(crate) modes_set: RefCell<Vec<Venue>>,
     /// MEXC's contracts, read once: a process reads them before it does anything else.
     pub(crate) contracts: RefCell<Option<std::sync::Arc<Instruments>>>,
     limits_blurred_until: Cell<Micros>,
-    crash_wanted: Cell<bool>,
-    our_skew_ms: Cell<i64>,
+    pub(crate) crash_wanted: Cell<bool>,
+    pub(crate) our_skew_ms: Cell<i64>,
     counts: RefCell<Counts>,
     violation: RefCell<Option<Violation>>,
     tracing: bool,
@@ -61,22 +65,30 @@ impl World {
         let time = Executor::new(seed);
         let plan = Plan::new(&time);
         let prices = if plan.prices_walk { PriceModel::Walk } else { PriceModel::Still };
-        let venue = Config { seed, prices, history_limit: 1_000, ..Config::default() };
+        let mut venue = Config { seed, prices, history_limit: 1_000, ..Config::default() };
+        // What spot buys is then what it holds, to the last digit.
+        for fees in [&mut venue.fees, &mut venue.bybit.fees, &mut venue.mexc.fees] {
+            (fees.spot_maker, fees.spot_taker) = (Decimal::ZERO, Decimal::ZERO);
+        }
         let config = [("webhooks:api_key", PASSKEY), ("webhook:rate_limit_per_minute", "0")];
-        let config = config.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let config = config.iter().chain(&plan.config);
+        let config: BTreeMap<_, _> =
+            config.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         Rc::new(Self {
             book: RefCell::new(Book::new(&plan.signals)),
+            opening: venue.spot_balances.clone(),
             time,
             plan,
             mutation,
             exchange: RefCell::new(Exchange::new(venue)),
             disk: Disk::default(),
-            config: RefCell::new(config.into()),
+            config: RefCell::new(config),
             process: RefCell::default(),
             running: Cell::new(false),
             processes: Cell::new(0),
             answers: RefCell::default(),
             busy: Cell::new(0),
+            modes_set: RefCell::default(),
             contracts: RefCell::default(),
             limits_blurred_until: Cell::new(0),
             crash_wanted: Cell::new(false),
@@ -103,6 +115,18 @@ impl World {
     /// Whether faults are over.
     pub(crate) fn is_quiet(&self) -> bool {
         self.time.now() >= self.plan.quiet_at
+    }
+
+    /// Whether the configuration allows for another exchange.
+    pub(crate) fn fails_over(&self) -> bool {
+        let config = self.config.borrow();
+        config.get("routing:failover:enabled").is_some_and(|it| it == "true")
+    }
+
+    /// Whether no venue can be reached now.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        let (now, until) = (self.time.now(), self.plan.outage_until);
+        now < until && now > 5 * crate::executor::SECOND
     }
 
     /// Whether something goes wrong that goes wrong this many times in a thousand.
@@ -140,59 +164,6 @@ impl World {
     pub(crate) fn sync(&self, end: usize) {
         self.disk.sync(end);
         self.book.borrow_mut().synced(self.disk.synced());
-    }
-
-    /// The operator does something.
-    pub(crate) fn act(&self, act: Act) {
-        self.trace(|| format!("operator: {act:?}"));
-        let set = |key: String, value: Option<String>| {
-            let mut config = self.config.borrow_mut();
-            match value {
-                Some(value) => config.insert(key, value),
-                None => config.remove(&key),
-            };
-        };
-        match act {
-            Act::KillSwitch(on) => {
-                set("trade:kill_switch".into(), Some(on.to_string()));
-                let killed = &mut self.book.borrow_mut().killed_since;
-                *killed = on.then(|| killed.unwrap_or(self.time.now()));
-            }
-            Act::Enable(venue, on) => {
-                set(format!("exchange:{venue}:enabled"), Some(on.to_string()))
-            }
-            Act::Route(symbol, venue) => {
-                set("routing:dynamic:enabled".into(), Some("true".into()));
-                set(format!("exchanges:routing:{symbol}"), venue.map(|venue| venue.to_string()));
-            }
-            Act::Halt(venue, symbol, halted) => {
-                use hoox_venue::TradingStatus::{Halt, Trading};
-                let (venue, status) = (at_venue(venue), if halted { Halt } else { Trading });
-                let market = hoox_venue::Market::Linear;
-                self.exchange.borrow_mut().set_status_on(venue, market, symbol, status);
-            }
-            Act::Price(venue, symbol, per_mille) => {
-                let (now, market) = (self.venue_now_ms(venue), hoox_venue::Market::Linear);
-                let (venue, mut exchange) = (at_venue(venue), self.exchange.borrow_mut());
-                if let Some(price) = exchange.price_on(venue, now, market, symbol) {
-                    let moved = price * Decimal::new(1_000 + per_mille, 3);
-                    exchange.set_price_on(venue, now, market, symbol, Some(moved.round()));
-                }
-            }
-            Act::OurClock(ms) => self.our_skew_ms.set(self.our_skew_ms.get() + ms),
-            Act::Crash => self.crash_wanted.set(true),
-        }
-    }
-
-    /// Everything the operator has changed is as it was.
-    pub(crate) fn calm(&self) {
-        self.act(Act::KillSwitch(false));
-        for venue in VENUES {
-            self.act(Act::Enable(venue, true));
-            for symbol in crate::plan::SYMBOLS {
-                self.act(Act::Halt(venue, symbol, false));
-            }
-        }
     }
 
     /// Writes a line of the trace, if there is one.
@@ -245,7 +216,7 @@ impl World {
 
     /// The virtual time a run takes at most, after which what is open will stay open.
     pub(crate) fn deadline(&self) -> Micros {
-        self.plan.quiet_at + 900 * crate::executor::SECOND
+        self.plan.quiet_at + 9_000 * crate::executor::SECOND
     }
 }
 

@@ -12,7 +12,9 @@ const SEEDS: u64 = 2_000;
 fn is_found(mutation: Mutation, by: &[&str]) {
     let sweep = sweep(0..SEEDS, Some(mutation), NonZero::new(2).unwrap(), |_| {});
     let failure = sweep.failure.expect("no seed finds it");
-    let again = run(failure.seed, Some(mutation), false);
+    // A failing seed goes the same way again, event by event.
+    let again = run(failure.seed, Some(mutation), true);
+    assert_eq!(again.trace, run(failure.seed, Some(mutation), true).trace);
     assert_eq!((again.digest, &again.violation), (failure.digest, &failure.violation));
     let found = failure.violation.unwrap();
     assert!(by.contains(&found.invariant), "seed {} finds {found}", failure.seed);
@@ -66,4 +68,19 @@ fn a_kill_switch_that_is_not_read_again_is_found() {
 #[test]
 fn a_restart_without_recovery_is_found() {
     is_found(Mutation::NoRecovery, &["every signal ends in a recorded outcome"]);
+}
+
+#[test]
+fn an_order_sent_again_over_rest_after_the_websocket_did_not_answer_is_found() {
+    is_found(Mutation::SocketResentOverRest, &[ONE_ORDER, NONE_EXISTS, NONE_ARRIVES]);
+}
+
+#[test]
+fn another_exchange_while_the_outcome_is_unknown_is_found() {
+    is_found(Mutation::FailoverOnUnknown, &[ONE_ORDER, NONE_EXISTS, NONE_ARRIVES]);
+}
+
+#[test]
+fn a_message_taken_for_done_before_it_is_carried_out_is_found() {
+    is_found(Mutation::AckedBeforeCarriedOut, &["every signal ends in a recorded outcome"]);
 }

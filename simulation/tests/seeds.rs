@@ -8,13 +8,13 @@ use hoox_simulation::{run, sweep};
 
 #[test]
 fn every_invariant_holds_and_everything_happens() {
-    let sweep = sweep(0..200, None, NonZero::new(2).unwrap(), |_| {});
+    let sweep = sweep(0..300, None, NonZero::new(2).unwrap(), |_| {});
     if let Some(failure) = sweep.failure {
         panic!("seed {}: {:?}", failure.seed, failure.violation);
     }
-    assert_eq!(sweep.seeds, 200);
+    assert_eq!(sweep.seeds, 300);
     for (name, number) in sweep.counts.rows() {
-        assert!(number > 0, "in 200 seeds there were no {name}");
+        assert!(number > 0, "in 300 seeds there were no {name}");
     }
 }
 

@@ -81,11 +81,14 @@ impl Service {
             }
             let client = |dialect| Client::new(dialect, setup.transport.clone(), SystemClock);
             let desk = if dialect.counts_contracts() {
-                let instruments = client(dialect.clone()).instruments().await;
+                let reader = client(dialect.clone());
+                let instruments = reader.instruments().await;
                 let instruments = instruments.with_context(|| format!("{venue}'s instruments"))?;
                 let instruments = Arc::new(instruments);
                 let dialect = dialect.with_instruments(Arc::clone(&instruments));
-                let desk = Desk::new(client(dialect), SystemClock);
+                // Read once in five seconds, so the next reader must know of the first.
+                let client = client(dialect).sharing(reader.limits().clone());
+                let desk = Desk::new(client, SystemClock);
                 desk.keep_instruments(instruments);
                 desk
             } else {

@@ -9,6 +9,17 @@ use serde_json::value::RawValue;
 use crate::record::{Execution, ExecutionStatus};
 use crate::{Action, ErrorCode, Failure, Record, RequestId, Trace, Violation};
 
+/// The headers of every response (gateway.md §12), names in lower case.
+pub const SECURITY_HEADERS: [(&str, &str); 7] = [
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "strict-origin-when-cross-origin"),
+    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+    ("content-security-policy", "default-src 'self'"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
+    ("x-xss-protection", "1; mode=block"),
+];
+
 /// What the sender of a signal hears: status and JSON body as gateway.md §9 lays them down.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -115,7 +126,7 @@ impl Answer {
     }
 
     /// A signal that waits in the queue (gateway.md §9).
-    pub(crate) fn enqueued(request_id: RequestId) -> Self {
+    pub fn enqueued(request_id: RequestId) -> Self {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Body {

@@ -9,7 +9,7 @@ use hoox_connector::{Clock, Venue};
 use crate::lifecycle::{Durability, Event};
 use crate::plan::Plan;
 use crate::record::Queued;
-use crate::router::{Incoming, halted, store_unavailable};
+use crate::router::Incoming;
 use crate::{
     Answer, Choice, ChoiceReason, ConfigSnapshot, ConfigStore, ErrorCode, Exchanges,
     ExecutionStatus, Failure, IdempotencyKey, LogEntry, LogLevel, PassedOver, Queue, QueueMessage,
@@ -75,21 +75,21 @@ where
     pub(crate) async fn carry_out(
         &self,
         signal: &Signal,
+        key: &IdempotencyKey,
         mut incoming: Incoming,
         mode: QueueMode,
         pinned: Option<Venue>,
     ) -> Answer {
-        let key = IdempotencyKey::of(signal, incoming.at);
         // Until the end: what is queued must not be reconciled by another task in between.
         let claims = self.claim_signal(incoming.request_id);
         let locked = match (&claims, pinned) {
-            (None, _) => Err(duplicate(incoming.request_id)),
+            (None, _) => Err(Failure::duplicate(incoming.request_id)),
             // Its request id is made of what it closes, so it may have been here before.
             (Some(_), Some(_)) => self.is_new(incoming.request_id).await,
             (Some(_), None) => Ok(()),
         };
         let locked = match locked {
-            Ok(()) => self.lock(&key, &incoming).await,
+            Ok(()) => self.lock(key, &incoming).await,
             failure => failure,
         };
         if let Err(failure) = locked {
@@ -97,7 +97,7 @@ where
             return incoming.fail(&failure);
         }
         incoming.trace.mark(Step::Reserved, self.clock.monotonic());
-        let mut job = Job { pinned, ..Job::new(signal, &key) };
+        let mut job = Job { pinned, ..Job::new(signal, key) };
         if mode == QueueMode::QueueEverywhere {
             let nothing = Attempted { records: ArrayVec::new(), failure: None };
             return self.enqueue(&job, incoming, nothing, Duration::ZERO).await;
@@ -112,7 +112,7 @@ where
         }
         if attempted.records.iter().all(Record::frees_key) {
             // Nothing was ordered, so the sender may try again.
-            let _ = self.store.release(&key).await;
+            let _ = self.store.release(key).await;
         }
         if attempted.records.is_empty() {
             self.log(&incoming, Some(signal), failure).await;
@@ -124,9 +124,9 @@ where
     async fn is_new(&self, request_id: RequestId) -> Result<(), Failure> {
         for leg in [0, 1] {
             let record = self.store.load(request_id, leg).await;
-            let record = record.map_err(|_| store_unavailable())?;
+            let record = record.map_err(|_| Failure::store_unavailable())?;
             if record.is_some_and(|record| !record.is_absent()) {
-                return Err(duplicate(request_id));
+                return Err(Failure::duplicate(request_id));
             }
         }
         Ok(())
@@ -141,8 +141,8 @@ where
         let ttl = self.settings.key_ttl;
         match self.store.reserve(key, incoming.request_id, incoming.at, ttl).await {
             Ok(Reservation::Acquired) => Ok(()),
-            Ok(Reservation::Duplicate { request_id, .. }) => Err(duplicate(request_id)),
-            Err(_) => Err(store_unavailable()),
+            Ok(Reservation::Duplicate { request_id, .. }) => Err(Failure::duplicate(request_id)),
+            Err(_) => Err(Failure::store_unavailable()),
         }
     }
 
@@ -254,7 +254,7 @@ where
         incoming.trace.mark(Step::Priced, self.clock.monotonic());
         // Once more, right before the intent: planning may have taken round trips.
         if !job.signal.action.closes() && self.config().await.kill_switch {
-            return Err(halted());
+            return Err(Failure::halted());
         }
         Ok(plan)
     }
@@ -360,12 +360,6 @@ where
         let details = String::new();
         self.store.log(&LogEntry { at, level, service, message, request_id, details }).await;
     }
-}
-
-fn duplicate(request_id: RequestId) -> Failure {
-    let message =
-        format!("Signal is locked: already processed in the last 24 hours as {request_id}.");
-    Failure::new(ErrorCode::Duplicate, message)
 }
 
 /// The records whose fee has yet to be read.

@@ -4,8 +4,8 @@ use futures_util::future::join_all;
 use hoox_connector::{Clock, PositionSide, Symbol, Venue};
 
 use crate::{
-    Action, Answer, ConfigStore, ErrorCode, Exchange, Exchanges, Failure, LogLevel, Queue,
-    QueueMode, Record, RequestId, Router, Signal, SignalStore,
+    Action, Answer, ConfigStore, ErrorCode, Exchange, Exchanges, Failure, IdempotencyKey, LogLevel,
+    Queue, QueueMode, Record, RequestId, Router, Signal, SignalStore,
 };
 
 /// What [`Router::close_all`] found and did.
@@ -129,8 +129,9 @@ where
         signal.test = test;
         signal.idempotency_key = Some(format!("close-all:{request_id}:{name}"));
         let incoming = self.incoming(part);
+        let key = IdempotencyKey::of(&signal, incoming.at);
         let direct = QueueMode::DirectOnly;
-        let mut answer = self.carry_out(&signal, incoming, direct, Some(venue)).await;
+        let mut answer = self.carry_out(&signal, &key, incoming, direct, Some(venue)).await;
         self.read_fees(answer.take_without_fee()).await;
         answer
     }

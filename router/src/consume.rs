@@ -7,7 +7,7 @@ use crate::carry::{Attempted, Job, failure_of, lacking_fee, leg_bit};
 use crate::lifecycle::{Durability, State};
 use crate::queue::BUSY_RETRY;
 use crate::record::Queued;
-use crate::router::{Incoming, store_unavailable};
+use crate::router::Incoming;
 use crate::{
     ChoiceReason, ConfigStore, ErrorCode, Exchanges, Failure, HALTED_RETRY, LogLevel, Queue,
     QueueMessage, RETENTION, Record, Router, SignalStore, Verdict, WithoutFee,
@@ -79,7 +79,9 @@ where
         let mut before = ArrayVec::new();
         for leg in [0, 1] {
             let loaded = self.store.load(message.request_id, leg).await;
-            let Some(mut record) = loaded.map_err(|_| store_unavailable())? else { continue };
+            let Some(mut record) = loaded.map_err(|_| Failure::store_unavailable())? else {
+                continue;
+            };
             if !record.state.is_final() {
                 self.reconcile(&mut record).await;
             }

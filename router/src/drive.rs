@@ -6,7 +6,7 @@ use hoox_connector::{Clock, Fee, Fill, Refused, Timestamp};
 
 use crate::lifecycle::{Durability, Effect, Event, Policy, State};
 use crate::{
-    ConfigStore, Exchange, Exchanges, Queue, Record, RequestId, Router, SignalStore, Step,
+    ConfigStore, Exchange, Exchanges, Failure, Queue, Record, RequestId, Router, SignalStore, Step,
     StoreUnavailable, WithoutFee, router::Claim,
 };
 
@@ -192,7 +192,7 @@ where
     async fn submit(&self, desk: &E::Desk, record: &mut Record) -> Event {
         // Writing the intent may have taken seconds.
         if !record.signal.action.closes() && self.config().await.kill_switch {
-            return Event::Halted(crate::router::halted());
+            return Event::Halted(Failure::halted());
         }
         let sent = self.clock.monotonic();
         let result = match record.intent.order() {

@@ -5,6 +5,8 @@ use core::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::RequestId;
+
 macro_rules! error_codes {
     ($($(#[$meta:meta])* $name:ident = $status:literal $code:literal),+ $(,)?) => {
         /// What can be answered instead of an order: every code with its HTTP status, in one place
@@ -73,6 +75,8 @@ error_codes! {
     TestTradingUnsupported = 400 "TEST_TRADING_UNSUPPORTED",
     /// The exchange said no.
     ExchangeRejected = 422 "EXCHANGE_REJECTED",
+    /// The half of the program that trades is missing or has crashed.
+    BadGateway = 502 "BAD_GATEWAY",
     /// The exchange cannot be reached; there is no order.
     ExchangeUnavailable = 502 "EXCHANGE_UNAVAILABLE",
     /// The exchange did not tell what became of the order.
@@ -94,6 +98,7 @@ impl ErrorCode {
         matches!(
             self,
             Self::RateLimited
+                | Self::BadGateway
                 | Self::ExchangeUnavailable
                 | Self::ExchangeTimeout
                 | Self::IdempotencyUnavailable
@@ -164,6 +169,30 @@ impl Failure {
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
+    }
+
+    /// Trading is halted (gateway.md §6).
+    pub fn halted() -> Self {
+        let message = "Trading is halted globally by the kill switch in CONFIG_KV.";
+        Self::new(ErrorCode::KillSwitchActive, message)
+    }
+
+    /// Nothing is traded without a lock (gateway.md §8).
+    pub fn store_unavailable() -> Self {
+        let message = "The idempotency store cannot be reached; nothing was ordered.";
+        Self::new(ErrorCode::IdempotencyUnavailable, message)
+    }
+
+    /// The sender's window is full (gateway.md §7).
+    pub fn too_many_signals(retry_after: Duration) -> Self {
+        Self::new(ErrorCode::RateLimited, "Too many signals.").retry_after(retry_after)
+    }
+
+    /// Another request has the key (gateway.md §8).
+    pub fn duplicate(request_id: RequestId) -> Self {
+        let message =
+            format!("Signal is locked: already processed in the last 24 hours as {request_id}.");
+        Self::new(ErrorCode::Duplicate, message)
     }
 
     /// A body that breaks the schema (gateway.md §2).

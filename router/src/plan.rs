@@ -47,8 +47,8 @@ where
         }
         let signal = job.signal;
         let now = self.clock.monotonic();
-        let symbol_override = self.config.symbol_override(config, signal.symbol, now).await;
-        let symbol_override = symbol_override.map_err(|_| crate::router::halted())?;
+        let symbol_override = self.gate.config.symbol_override(config, signal.symbol, now).await;
+        let symbol_override = symbol_override.map_err(|_| Failure::halted())?;
         Ok(choose(config, symbol_override, Some(signal.exchange))?)
     }
 
@@ -161,7 +161,7 @@ where
             .store
             .holdings(desk.venue(), signal.symbol, signal.test)
             .await
-            .map_err(|_| crate::router::store_unavailable())?;
+            .map_err(|_| Failure::store_unavailable())?;
         let position = |held: &crate::Holding| {
             let mut position = Position::new(signal.symbol, Some(held.side), held.size);
             position.hedge = desk.position_mode() == PositionMode::Hedge;

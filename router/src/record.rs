@@ -126,6 +126,23 @@ impl Record {
         }
     }
 
+    /// The word of data.md §2 for where the order stands.
+    pub fn trade_status(&self) -> &'static str {
+        use ExecutionStatus as Status;
+        match (self.state, self.execution.as_ref().map(|it| it.status)) {
+            (State::Rejected, _) => match self.queued {
+                Queued::No => "Rejected",
+                Queued::Yes => "Enqueued",
+                Queued::GivenUp => "Failed",
+            },
+            (State::Acknowledged, Some(Status::Filled)) => "Filled",
+            (State::Acknowledged, Some(Status::Partial)) => "Partial",
+            (State::Acknowledged, Some(Status::Ended)) => "Failed",
+            (State::Acknowledged, _) => "Open",
+            _ => "TRADE_PENDING",
+        }
+    }
+
     /// What identifies the record.
     pub fn id(&self) -> (RequestId, u8) {
         (self.request_id, self.leg)

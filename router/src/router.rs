@@ -9,9 +9,9 @@ use hoox_signer::Secret;
 use crate::health::HealthBook;
 use crate::record::Queued;
 use crate::{
-    Admission, Answer, CachedConfig, CallerId, ConfigSnapshot, ConfigStore, ErrorCode, Exchanges,
-    Failure, NoQueue, ParseError, Passkey, Queue, QueueMode, RawSignal, RefusedSignal, RequestId,
-    Signal, SignalStore, Step, Trace, VenueHealth,
+    Admission, Answer, ConfigSnapshot, ConfigStore, Exchanges, Failure, Gate, IdempotencyKey,
+    NoQueue, Queue, QueueMessage, QueueMode, RefusedSignal, RequestId, Signal, SignalStore, Step,
+    Trace, VenueHealth,
 };
 
 /// Settings of a [`Router`] that do not change while it runs.
@@ -74,11 +74,10 @@ pub enum FlipGuard {
 pub struct Router<S, K, E, C, Q = NoQueue> {
     pub(crate) store: S,
     pub(crate) queue: Q,
-    pub(crate) config: CachedConfig<K>,
+    pub(crate) gate: Gate<K>,
     pub(crate) exchanges: E,
     pub(crate) clock: C,
     pub(crate) settings: Settings,
-    passkey: Option<Passkey>,
     pub(crate) health: HealthBook,
     /// The records that some task of this process is carrying on with.
     active: Mutex<HashSet<(RequestId, u8)>>,
@@ -99,18 +98,16 @@ impl<S, K: ConfigStore, E, C> Router<S, K, E, C> {
 
     /// A router with settings of its own, without a queue.
     pub fn with_settings(store: S, config: K, exchanges: E, clock: C, settings: Settings) -> Self {
-        let passkey =
-            settings.passkeys.iter().find_map(|secret| Passkey::from_config(secret.expose()));
-        let config = CachedConfig::new(config, settings.config_max_age);
+        let gate = Gate::new(config, &settings.passkeys, settings.config_max_age);
         let (health, active) = Default::default();
-        Self { store, queue: NoQueue, config, exchanges, clock, settings, passkey, health, active }
+        Self { store, queue: NoQueue, gate, exchanges, clock, settings, health, active }
     }
 
     /// The same with a queue, which `webhooks:queue_mode` then makes use of (gateway.md §9). Its
     /// consumer hands every message to [`consume`](Self::consume).
     pub fn with_queue<Q>(self, queue: Q) -> Router<S, K, E, C, Q> {
-        let Self { store, config, exchanges, clock, settings, passkey, health, active, .. } = self;
-        Router { store, queue, config, exchanges, clock, settings, passkey, health, active }
+        let Self { store, gate, exchanges, clock, settings, health, active, .. } = self;
+        Router { store, queue, gate, exchanges, clock, settings, health, active }
     }
 }
 
@@ -134,7 +131,7 @@ where
 
     /// The store configuration comes from.
     pub fn config_store(&self) -> &K {
-        self.config.store()
+        self.gate.config_store()
     }
 
     /// The desks.
@@ -149,7 +146,7 @@ where
 
     /// The present configuration.
     pub async fn config(&self) -> Arc<ConfigSnapshot> {
-        self.config.current(self.clock.monotonic()).await
+        self.gate.config(self.clock.monotonic()).await
     }
 
     /// Answers the body of a webhook (spec README §4): size, JSON, passkey, address, kill switch,
@@ -161,7 +158,10 @@ where
     pub async fn handle(&self, body: &[u8], peer: Option<IpAddr>, request_id: RequestId) -> Answer {
         let mut incoming = self.incoming(request_id);
         match self.check(body, peer, &mut incoming).await {
-            Ok((signal, mode)) => self.carry_out(&signal, incoming, mode, None).await,
+            Ok((signal, mode)) => {
+                let key = IdempotencyKey::of(&signal, incoming.at);
+                self.carry_out(&signal, &key, incoming, mode, None).await
+            }
             Err(failure) => incoming.fail(&failure),
         }
     }
@@ -170,12 +170,31 @@ where
     /// a closing signal passes an engaged kill switch (trade.md §12), and none goes into the queue.
     pub async fn execute(&self, signal: Signal, request_id: RequestId) -> Answer {
         let incoming = self.incoming(request_id);
+        let key = IdempotencyKey::of(&signal, incoming.at);
+        self.unless_halted(&signal, &key, incoming, QueueMode::DirectOnly).await
+    }
+
+    /// Carries out a signal that another process has checked, and whose key it has reserved in the
+    /// same store under the same request: the message says all of that, as it does in the queue.
+    pub async fn dispatch(&self, message: &QueueMessage, mode: QueueMode) -> Answer {
+        let incoming = self.incoming(message.request_id);
+        let mode = if Q::PRESENT { mode } else { QueueMode::DirectOnly };
+        self.unless_halted(&message.signal(), &message.idempotency_key, incoming, mode).await
+    }
+
+    async fn unless_halted(
+        &self,
+        signal: &Signal,
+        key: &IdempotencyKey,
+        incoming: Incoming,
+        mode: QueueMode,
+    ) -> Answer {
         if !signal.action.closes() && self.config().await.kill_switch {
-            let failure = halted();
-            self.log(&incoming, Some(&signal), &failure).await;
+            let failure = Failure::halted();
+            self.log(&incoming, Some(signal), &failure).await;
             return incoming.fail(&failure);
         }
-        self.carry_out(&signal, incoming, QueueMode::DirectOnly, None).await
+        self.carry_out(signal, key, incoming, mode, None).await
     }
 
     /// The checks before the idempotency lock; the first that fails decides the answer.
@@ -185,53 +204,33 @@ where
         peer: Option<IpAddr>,
         incoming: &mut Incoming,
     ) -> Result<(Signal, QueueMode), Failure> {
-        let raw = RawSignal::parse(body).map_err(|error| {
-            let code = match error {
-                ParseError::TooLarge => ErrorCode::PayloadTooLarge,
-                ParseError::Malformed => ErrorCode::Validation,
-            };
-            Failure::new(code, error.to_string())
-        })?;
-        let config = self.config().await;
-        let unauthorized =
-            || Failure::new(ErrorCode::Unauthorized, "Invalid API key or unauthorized origin.");
-        let caller = self.caller(&config, &raw).ok_or_else(unauthorized)?;
-        // With nothing to read, neither the addresses nor the switch are known: an authenticated
-        // sender is told that trading is halted, for a list that is not known refuses everybody.
-        if config.readable && !config.allow_list.allows(peer) {
-            return Err(unauthorized());
-        }
-        if config.kill_switch {
-            let failure = halted();
-            self.log(incoming, raw.validate().ok().as_ref(), &failure).await;
-            return Err(failure);
-        }
-        let limit = config.rate_limit_per_minute;
+        let screened = match self.gate.screen(body, peer, self.clock.monotonic()).await {
+            Ok(screened) => screened,
+            Err(turned) => {
+                if turned.authenticated {
+                    self.log(incoming, turned.signal.as_ref(), &turned.failure).await;
+                }
+                return Err(turned.failure);
+            }
+        };
         let window = self.settings.rate_window;
-        match self.store.admit(caller, limit, window, incoming.at).await {
+        match self.store.admit(screened.caller, screened.limit, window, incoming.at).await {
             Ok(Admission::Admitted) => {}
             Ok(Admission::Refused { retry_after }) => {
-                let failure = Failure::new(ErrorCode::RateLimited, "Too many signals.");
-                return Err(failure.retry_after(retry_after));
+                return Err(Failure::too_many_signals(retry_after));
             }
-            Err(_) => return Err(store_unavailable()),
+            Err(_) => return Err(Failure::store_unavailable()),
         }
-        match raw.validate() {
+        match screened.signal {
             Ok(signal) => {
                 incoming.trace.mark(Step::Validated, self.clock.monotonic());
-                Ok((signal, if Q::PRESENT { config.queue_mode } else { QueueMode::DirectOnly }))
+                Ok((signal, if Q::PRESENT { screened.mode } else { QueueMode::DirectOnly }))
             }
-            Err(violations) => {
-                let failure = Failure::violations(violations);
+            Err(failure) => {
                 self.log(incoming, None, &failure).await;
                 Err(failure)
             }
         }
-    }
-
-    fn caller(&self, config: &ConfigSnapshot, raw: &RawSignal<'_>) -> Option<CallerId> {
-        let passkey = config.passkey.as_ref().or(self.passkey.as_ref())?;
-        passkey.verify(&raw.api_key()?)
     }
 
     pub(crate) fn incoming(&self, request_id: RequestId) -> Incoming {
@@ -298,14 +297,4 @@ impl Drop for Claim<'_> {
     fn drop(&mut self) {
         self.active.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
-}
-
-pub(crate) fn halted() -> Failure {
-    let message = "Trading is halted globally by the kill switch in CONFIG_KV.";
-    Failure::new(ErrorCode::KillSwitchActive, message)
-}
-
-pub(crate) fn store_unavailable() -> Failure {
-    let message = "The idempotency store cannot be reached; nothing was ordered.";
-    Failure::new(ErrorCode::IdempotencyUnavailable, message)
 }

@@ -263,7 +263,7 @@ pub enum Reservation {
 pub struct StoreUnavailable(pub String);
 
 /// A signal that came to no order, for the log.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RefusedSignal {
     /// The request that brought it.
     pub request_id: RequestId,

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::fake::{Next, PASSKEY, World, body, json, next_id};
-use hoox_connector::RejectReason;
+use hoox_connector::{Clock, RejectReason};
 use hoox_router::{
-    ConfigStore, ConfigUnavailable, MemoryConfig, Router, Settings, TRADINGVIEW_ADDRESSES,
+    ConfigStore, ConfigUnavailable, IdempotencyKey, MemoryConfig, QueueMessage, QueueMode,
+    RawSignal, Reservation, Router, Settings, SignalStore, TRADINGVIEW_ADDRESSES,
 };
 use hoox_signer::Secret;
 
@@ -244,4 +245,30 @@ fn the_future_of_a_signal_can_be_spawned() {
     let world = World::new();
     is_send(world.router.handle(b"", None, next_id()));
     is_send(world.router.recover());
+}
+
+#[tokio::test]
+async fn what_the_other_half_has_reserved_is_carried_out_once_under_its_key() {
+    let world = World::new();
+    let text = body("");
+    let signal = RawSignal::parse(text.as_bytes()).unwrap().validate().unwrap();
+    let (id, now) = (next_id(), world.clock.now());
+    // Of the minute in which the other half has received it.
+    let key = IdempotencyKey::of(&signal, now.after(Duration::from_secs(60)));
+    let ttl = Duration::from_secs(86_400);
+    let reserved = world.store.reserve(&key, id, now, ttl).await;
+    assert_eq!(reserved, Ok(Reservation::Acquired));
+    let message = QueueMessage::new(&signal, key.clone(), id, now);
+    let direct = QueueMode::DirectOnly;
+    assert_eq!(world.router.dispatch(&message, direct).await.status, 200);
+    assert_eq!(world.store.records()[0].key, key);
+    let other = QueueMessage::new(&signal, key, next_id(), now);
+    assert_eq!(world.router.dispatch(&other, direct).await.status, 409);
+    assert_eq!(world.desk().placed().len(), 1);
+    world.set("trade:kill_switch", "true");
+    world.clock.advance(Duration::from_secs(61));
+    let key = IdempotencyKey::of(&signal, world.clock.now());
+    let halted = QueueMessage::new(&signal, key, next_id(), now);
+    assert_eq!(world.router.dispatch(&halted, direct).await.status, 503);
+    assert_eq!(world.desk().placed().len(), 1);
 }

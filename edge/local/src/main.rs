@@ -3,7 +3,6 @@
 mod command;
 mod consumer;
 mod demo;
-mod exchange;
 mod file_config;
 mod log;
 mod recorder;

@@ -9,7 +9,9 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use axum::routing::{get, post};
 use hoox_connector::{Clock, SystemClock};
-use hoox_router::{Answer, ConfigStore, ErrorCode, Failure, Passkey, RequestId, Trace};
+use hoox_router::{
+    Answer, ConfigStore, ErrorCode, Failure, Passkey, RequestId, SECURITY_HEADERS, Trace,
+};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
@@ -17,17 +19,6 @@ use crate::service::Service;
 
 /// The longest body that is read (gateway.md §2).
 const BODY_MAX: usize = 64 * 1024;
-
-/// gateway.md §12.
-const SECURITY_HEADERS: [(&str, &str); 7] = [
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "strict-origin-when-cross-origin"),
-    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-    ("content-security-policy", "default-src 'self'"),
-    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
-    ("x-xss-protection", "1; mode=block"),
-];
 
 /// What the handlers share.
 #[derive(Debug, Clone)]

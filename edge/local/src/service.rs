@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use hoox_any::Dialect;
 use hoox_connector::{Client, Clock, Credentials, Market, SystemClock, Timestamp, Venue};
 use hoox_router::{Desk, Desks, Router, Settings, SteadyClock};
 use hoox_signer::Secret;
 
-use crate::exchange::Dialect;
 use crate::file_config::{FileConfig, LocalConfig};
 use crate::recorder::Recorder;
 use crate::store::SqliteStore;

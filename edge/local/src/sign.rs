@@ -8,6 +8,7 @@ use std::io::{BufRead, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use hoox_any::Dialect;
 use hoox_connector::{
     Credentials, EncodeError, ExchangeProvider, FilterError, Headers, Instruments, Market,
     OperationKind, PriceRounding, Reply, Request, RequestBuf, Socket, Timestamp, Venue,
@@ -15,7 +16,6 @@ use hoox_connector::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::exchange::Dialect;
 use case::{Asked, Case, CaseError, Wire};
 
 /// The longest line that is read.

@@ -68,7 +68,7 @@ impl Row {
             fee: execution.and_then(|it| it.fee).map(|fee| fee.normalize().to_string()),
             fee_asset: execution.and_then(|it| it.fee_asset).map(|asset| asset.to_string()),
             order_id: record.order_id.map(|id| id.to_string()),
-            status: status(record),
+            status: record.trade_status(),
             leverage: record.signal.leverage,
             client_order_id: record.intent.client_order_id.to_string(),
             error_message: record.refusal.as_ref().map(|refusal| refusal.message.clone()),
@@ -170,24 +170,6 @@ impl Row {
                 self.signal_json
             ])?;
         Ok(())
-    }
-}
-
-/// The words of data.md §2 for where an order stands.
-fn status(record: &Record) -> &'static str {
-    use hoox_router::ExecutionStatus as Status;
-    use hoox_router::Queued;
-    match (record.state, record.execution.as_ref().map(|it| it.status)) {
-        (State::Rejected, _) => match record.queued {
-            Queued::No => "Rejected",
-            Queued::Yes => "Enqueued",
-            Queued::GivenUp => "Failed",
-        },
-        (State::Acknowledged, Some(Status::Filled)) => "Filled",
-        (State::Acknowledged, Some(Status::Partial)) => "Partial",
-        (State::Acknowledged, Some(Status::Ended)) => "Failed",
-        (State::Acknowledged, _) => "Open",
-        _ => "TRADE_PENDING",
     }
 }
 

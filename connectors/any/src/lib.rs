@@ -1,4 +1,4 @@
-//! The dialects behind one type, so that everything above them is written once.
+//! The three dialects behind one type, so that everything above them is written once.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -16,9 +16,12 @@ use hoox_mexc::Mexc;
 /// The dialect of any venue.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant)] // one for each account, never moved on the order path
-pub(crate) enum Dialect {
+pub enum Dialect {
+    /// Binance.
     Binance(Binance),
+    /// Bybit.
     Bybit(Bybit),
+    /// MEXC.
     Mexc(Mexc),
 }
 
@@ -35,7 +38,7 @@ macro_rules! each {
 
 impl Dialect {
     /// The dialect of a market, for the live venue.
-    pub(crate) fn live(venue: Venue, market: Market, credentials: Credentials) -> Option<Self> {
+    pub fn live(venue: Venue, market: Market, credentials: Credentials) -> Option<Self> {
         Some(match (venue, market) {
             (Venue::Binance, Market::Spot) => Self::Binance(Binance::spot(credentials)),
             (Venue::Binance, Market::Linear) => Self::Binance(Binance::linear(credentials)),
@@ -47,8 +50,19 @@ impl Dialect {
         })
     }
 
+    /// The dialect of a market, for the venue's test venue; `None` where there is none.
+    pub fn test(venue: Venue, market: Market, credentials: Credentials) -> Option<Self> {
+        Some(match (venue, market) {
+            (Venue::Binance, Market::Spot) => Self::Binance(Binance::spot_testnet(credentials)),
+            (Venue::Binance, Market::Linear) => Self::Binance(Binance::linear_testnet(credentials)),
+            (Venue::Bybit, Market::Spot) => Self::Bybit(Bybit::spot_testnet(credentials)),
+            (Venue::Bybit, Market::Linear) => Self::Bybit(Bybit::linear_testnet(credentials)),
+            _ => return None,
+        })
+    }
+
     /// The same at another host.
-    pub(crate) fn with_base_url(self, base_url: &str) -> Self {
+    pub fn with_base_url(self, base_url: &str) -> Self {
         match self {
             Self::Binance(it) => Self::Binance(it.with_base_url(base_url)),
             Self::Bybit(it) => Self::Bybit(it.with_base_url(base_url)),
@@ -57,7 +71,7 @@ impl Dialect {
     }
 
     /// The same with another receive window.
-    pub(crate) fn with_recv_window(self, window: Duration) -> Self {
+    pub fn with_recv_window(self, window: Duration) -> Self {
         match self {
             Self::Binance(it) => Self::Binance(it.with_recv_window(window)),
             Self::Bybit(it) => Self::Bybit(it.with_recv_window(window)),
@@ -66,12 +80,12 @@ impl Dialect {
     }
 
     /// Whether replies count contracts, so that they cannot be read without the instruments.
-    pub(crate) fn counts_contracts(&self) -> bool {
+    pub fn counts_contracts(&self) -> bool {
         matches!(self, Self::Mexc(it) if it.market() == Market::Linear)
     }
 
     /// The same, reading replies with these instruments where it needs them.
-    pub(crate) fn with_instruments(self, instruments: Arc<Instruments>) -> Self {
+    pub fn with_instruments(self, instruments: Arc<Instruments>) -> Self {
         match self {
             Self::Mexc(it) => Self::Mexc(it.with_instruments(instruments)),
             other => other,
@@ -79,7 +93,7 @@ impl Dialect {
     }
 
     /// The order-entry half, where the venue takes orders over WebSocket.
-    pub(crate) fn order_entry(&self) -> Option<&dyn OrderEntry> {
+    pub fn order_entry(&self) -> Option<&dyn OrderEntry> {
         match self {
             Self::Binance(it) => Some(it),
             Self::Bybit(it) => Some(it),
@@ -88,7 +102,7 @@ impl Dialect {
     }
 
     /// The stream half.
-    pub(crate) fn streams(&self) -> &dyn StreamProvider {
+    pub fn streams(&self) -> &dyn StreamProvider {
         each!(self, it => it)
     }
 }

@@ -23,6 +23,7 @@
 mod action;
 mod address;
 mod answer;
+mod archive;
 mod as_number;
 mod as_text;
 mod cached_config;
@@ -62,6 +63,7 @@ mod trace;
 pub use action::{Action, ActionError, Leg, closing_legs, entry_leg};
 pub use address::{AllowList, TRADINGVIEW_ADDRESSES};
 pub use answer::{Answer, SECURITY_HEADERS, WithoutFee};
+pub use archive::{Archive, ArchiveUnavailable, Dossier, Exchanged, archive};
 pub use cached_config::{CachedConfig, MemoryConfig};
 pub use calendar::{iso_8601, utc_date};
 pub use close_all::{CloseAll, Closed};

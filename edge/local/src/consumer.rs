@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hoox_router::{CONSUMER_BATCH, CONSUMER_CONCURRENCY, Delivery, RETRY_SCHEDULE, Verdict};
 use tokio::sync::Semaphore;
 
+use crate::archive::watched;
 use crate::service::Service;
 
 /// How often the table is looked at: for messages whose wait is over, and for those that another
@@ -44,7 +45,7 @@ pub(crate) async fn run(service: Arc<Service>) {
 async fn carry_out(service: Arc<Service>, delivery: Delivery) -> Verdict {
     let attempts = delivery.attempts;
     let task = tokio::spawn(async move {
-        service.router.consume(delivery.body.as_bytes(), delivery.attempts).await
+        watched(service.router.consume(delivery.body.as_bytes(), delivery.attempts)).await
     });
     task.await.unwrap_or_else(|_| {
         match usize::try_from(attempts).ok().and_then(|n| RETRY_SCHEDULE.get(n)) {

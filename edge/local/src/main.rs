@@ -1,5 +1,6 @@
 //! `hoox`: trading signals to signed orders, exactly once.
 
+mod archive;
 mod command;
 mod consumer;
 mod demo;

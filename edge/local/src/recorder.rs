@@ -2,8 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use hoox_connector::{Request, ReqwestTransport, Response, Transport, TransportError};
+use hoox_connector::{
+    Clock, Request, ReqwestTransport, Response, SystemClock, Transport, TransportError, Venue,
+};
+use hoox_router::Exchanged;
+
+use crate::archive;
 
 /// How many requests are remembered.
 const REMEMBERED: usize = 64;
@@ -13,6 +19,8 @@ const REMEMBERED: usize = 64;
 pub(crate) struct Recorder {
     inner: ReqwestTransport,
     sent: Option<Arc<Mutex<VecDeque<Sent>>>>,
+    /// Whose requests it sends, live or test.
+    account: Option<(Venue, bool)>,
 }
 
 /// A request as it was sent, keys and signatures replaced.
@@ -28,12 +36,17 @@ pub(crate) struct Sent {
 impl Recorder {
     /// Without a memory.
     pub(crate) fn silent() -> Result<Self, TransportError> {
-        Ok(Self { inner: ReqwestTransport::new()?, sent: None })
+        Ok(Self { inner: ReqwestTransport::new()?, sent: None, account: None })
     }
 
     /// With one.
     pub(crate) fn remembering() -> Result<Self, TransportError> {
-        Ok(Self { inner: ReqwestTransport::new()?, sent: Some(Arc::default()) })
+        Ok(Self { inner: ReqwestTransport::new()?, sent: Some(Arc::default()), account: None })
+    }
+
+    /// The same for one account, whose requests are kept for the archive.
+    pub(crate) fn of(&self, venue: Venue, test: bool) -> Self {
+        Self { account: Some((venue, test)), ..self.clone() }
     }
 
     /// The last request whose path ends in `path`.
@@ -52,7 +65,14 @@ impl Transport for Recorder {
             }
             sent.push_back(Sent::new(request));
         }
-        self.inner.send(base_url, request).await
+        let Some(account) = self.account.filter(|_| archive::is_watched()) else {
+            return self.inner.send(base_url, request).await;
+        };
+        let exchanged = Exchanged::new(&request, SystemClock.now());
+        let sent = Instant::now();
+        let result = self.inner.send(base_url, request).await;
+        archive::saw(account, exchanged.answered(&result, sent.elapsed()));
+        result
     }
 }
 

@@ -18,13 +18,17 @@ use crate::service::{AccountSetup, Service, Setup};
 
 /// Take signals over HTTP and place orders.
 ///
-/// Listens for POST /webhook, POST /close-all and GET /health. Secrets come from the environment:
+/// Listens for POST /webhook and GET /health; and, for who has the internal key, POST /order,
+/// /process and /close-all, GET /api/signals, /api/trades and /api/positions. Secrets come from the
+/// environment:
 ///
 ///   WEBHOOK_API_KEY                        the passkey of the signals, plain or sha256:HEX
-///   INTERNAL_KEY_BINDING                   the key of POST /close-all, plain or sha256:HEX
+///   INTERNAL_KEY_BINDING                   the internal key, plain or sha256:HEX
 ///   BINANCE_API_KEY, BINANCE_API_SECRET    an account (a PEM secret is an Ed25519 or RSA key)
 ///   BYBIT_API_KEY, BYBIT_API_SECRET        the same at Bybit
 ///   MEXC_API_KEY, MEXC_API_SECRET          the same at MEXC
+///   BINANCE_TESTNET_API_KEY, …_API_SECRET  an account at the test venue, for signals with
+///   BYBIT_TESTNET_API_KEY, …_API_SECRET    "test": true; MEXC has none
 ///
 /// Everything else is configuration, kept in the data directory and changed with --config; a change
 /// is in force within a second. Example, against a simulated venue:
@@ -46,6 +50,10 @@ pub(crate) struct ServeArgs {
     /// Send a venue's requests there instead of to the live venue (repeatable)
     #[arg(long, value_name = "VENUE=URL", value_parser = parse_base_url)]
     base_url: Vec<(Venue, String)>,
+
+    /// The same for a test venue (repeatable)
+    #[arg(long, value_name = "VENUE=URL", value_parser = parse_base_url)]
+    test_base_url: Vec<(Venue, String)>,
 
     /// Write a configuration value before the start (repeatable)
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
@@ -80,7 +88,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             .collect(),
         config: args.config.clone(),
         config_file: args.config_file.clone(),
-        accounts: accounts(&args.base_url)?,
+        accounts: accounts(&args.base_url, &args.test_base_url)?,
         transport: Recorder::silent()?,
     };
     if setup.accounts.is_empty() {
@@ -132,25 +140,34 @@ pub(crate) async fn interrupted() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The accounts whose secrets the environment holds, under the names of trade.md §5.
-fn accounts(base_urls: &[(Venue, String)]) -> anyhow::Result<Vec<AccountSetup>> {
+/// The accounts whose secrets the environment holds, under the names of trade.md §5: live ones, and
+/// those at test venues, which never share a key.
+fn accounts(
+    base_urls: &[(Venue, String)],
+    test_base_urls: &[(Venue, String)],
+) -> anyhow::Result<Vec<AccountSetup>> {
     let mut accounts = Vec::new();
     for venue in Venue::ALL {
-        let name = venue.as_str().to_ascii_uppercase();
-        let find = |documented: &str, alias: &str| {
-            environment(&format!("{name}_{documented}"))
-                .or_else(|| environment(&format!("{name}_{alias}")))
-        };
-        let (key, secret) = (find("API_KEY", "KEY_BINDING"), find("API_SECRET", "SECRET_BINDING"));
-        let base_url = base_urls.iter().find(|(of, _)| *of == venue).map(|(_, url)| url.clone());
-        match (key, secret) {
-            (Some(key), Some(secret)) => {
-                let credentials = Credentials::from_secret(key.expose(), secret.expose())
-                    .with_context(|| format!("{name}_API_SECRET"))?;
-                accounts.push(AccountSetup { venue, credentials, base_url });
+        for (test, base_urls) in [(false, base_urls), (true, test_base_urls)] {
+            let testnet = if test { "_TESTNET" } else { "" };
+            let name = format!("{}{testnet}", venue.as_str().to_ascii_uppercase());
+            let find = |documented: &str, alias: &str| {
+                environment(&format!("{name}_{documented}"))
+                    .or_else(|| environment(&format!("{name}_{alias}")))
+            };
+            let (key, secret) =
+                (find("API_KEY", "KEY_BINDING"), find("API_SECRET", "SECRET_BINDING"));
+            let base_url = base_urls.iter().find(|(of, _)| *of == venue);
+            let base_url = base_url.map(|(_, url)| url.clone());
+            match (key, secret) {
+                (Some(key), Some(secret)) => {
+                    let credentials = Credentials::from_secret(key.expose(), secret.expose())
+                        .with_context(|| format!("{name}_API_SECRET"))?;
+                    accounts.push(AccountSetup { venue, test, credentials, base_url });
+                }
+                (None, None) => {}
+                _ => bail!("set both {name}_API_KEY and {name}_API_SECRET, or neither"),
             }
-            (None, None) => {}
-            _ => bail!("set both {name}_API_KEY and {name}_API_SECRET, or neither"),
         }
     }
     Ok(accounts)

@@ -1,4 +1,7 @@
-//! The HTTP side of the service: `POST /webhook` and `GET /health` over the router.
+//! The HTTP side of the service: `POST /webhook` and `GET /health` over the router, and what is asked
+//! from inside.
+
+mod inside;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,6 +18,7 @@ use hoox_router::{
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
+use crate::archive::watched;
 use crate::service::Service;
 
 /// The longest body that is read (gateway.md §2).
@@ -48,7 +52,7 @@ impl Listening {
         let routes = Routes::new()
             .route("/webhook", post(webhook))
             .route("/health", get(health))
-            .route("/close-all", post(close_all))
+            .merge(inside::routes())
             .method_not_allowed_fallback(wrong_method)
             .fallback(not_found)
             .with_state(shared)
@@ -88,12 +92,12 @@ async fn webhook(
     // The sender hanging up must not stop an order half-way: the work goes on by itself.
     let service = Arc::clone(&shared.service);
     let (answered, answer) = oneshot::channel();
-    tokio::spawn(async move {
+    tokio::spawn(watched(async move {
         let mut answer = service.router.handle(&body, peer, id).await;
         let orders = answer.take_without_fee();
         let _ = answered.send(answer);
         service.router.read_fees(orders).await;
-    });
+    }));
     match answer.await {
         Ok(answer) if shared.server_timing => {
             let mut response = respond(&answer);
@@ -108,55 +112,6 @@ async fn webhook(
             respond(&Answer::failure(id, &failure))
         }
     }
-}
-
-/// Closes every open position (trade.md §1), for whoever has the internal key.
-async fn close_all(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
-    let id = match shared.inside(request.headers()) {
-        Ok(id) => id,
-        Err(refused) => return *refused,
-    };
-    #[derive(Default, serde::Deserialize)]
-    #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-    struct Asked {
-        request_id: Option<RequestId>,
-        test: bool,
-    }
-    let body = match read_body(request).await {
-        Ok(body) => body,
-        Err(failure) => return respond(&Answer::failure(id, &failure)),
-    };
-    let asked = match body.is_empty() {
-        true => Ok(Asked::default()),
-        false => serde_json::from_slice::<Asked>(&body),
-    };
-    let Ok(Asked { request_id, test }) = asked else {
-        return fail(ErrorCode::Validation, "The body is not {\"requestId\": …, \"test\": …}.");
-    };
-    let id = request_id.unwrap_or(id);
-    let service = Arc::clone(&shared.service);
-    // The operator hanging up must not stop it half-way.
-    let task = tokio::spawn(async move { service.router.close_all(id, test).await });
-    let Ok(all) = task.await else { return fail(ErrorCode::Internal, "Internal error.") };
-    let closes = all.closes.iter().map(|close| {
-        let answer: serde_json::Value =
-            serde_json::from_str(&close.answer.body).unwrap_or_default();
-        serde_json::json!({
-            "exchange": close.venue.as_str(), "symbol": close.symbol.as_str(),
-            "side": close.side, "status": close.answer.status, "answer": answer,
-        })
-    });
-    let unreachable = all.unreachable.iter().map(|venue| venue.as_str());
-    let body = serde_json::json!({
-        "success": all.is_complete(),
-        "requestId": id,
-        "result": {
-            "closes": closes.collect::<Vec<_>>(),
-            "unreachable": unreachable.collect::<Vec<_>>(),
-        },
-    });
-    let status = if all.is_complete() { StatusCode::OK } else { StatusCode::BAD_GATEWAY };
-    build(status, body.to_string(), [(HeaderName::from_static("x-request-id"), id.to_string())])
 }
 
 async fn health(State(shared): State<Shared>) -> Response<Body> {
@@ -187,19 +142,6 @@ async fn not_found() -> Response<Body> {
 }
 
 impl Shared {
-    /// The id of a request from inside; only who has the internal key is (trade.md §1).
-    fn inside(&self, headers: &HeaderMap) -> Result<RequestId, Box<Response<Body>>> {
-        let presented = headers.get("x-internal-auth-key").and_then(|key| key.to_str().ok());
-        let known = self.internal_key.as_ref().zip(presented);
-        if known.and_then(|(key, presented)| key.verify(presented)).is_none() {
-            let refused = fail(ErrorCode::Unauthorized, "The internal key is missing or wrong.");
-            return Err(Box::new(refused));
-        }
-        let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-        let given = given.and_then(|id| RequestId::new(id).ok());
-        Ok(given.unwrap_or_else(new_request_id))
-    }
-
     /// The client's address: the connection's, or what a trusted proxy says.
     fn client_address(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<IpAddr> {
         match &self.address_header {

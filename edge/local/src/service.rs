@@ -4,19 +4,29 @@ use core::time::Duration;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use hoox_any::Dialect;
 use hoox_connector::{Client, Clock, Credentials, Market, SystemClock, Timestamp, Venue};
-use hoox_router::{Desk, Desks, Router, Settings, SteadyClock};
+use hoox_router::{Desk, Desks, Router, Settings, SteadyClock, utc_date};
 use hoox_signer::Secret;
 
+use crate::archive::{Archivist, watched};
 use crate::file_config::{FileConfig, LocalConfig};
 use crate::recorder::Recorder;
 use crate::store::SqliteStore;
 
 /// How often open orders are looked at again.
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+
+/// How many slices of what has expired go at a time, and the pause between them, in which orders
+/// have the database to themselves.
+const PURGES: u32 = 25;
+const PURGE_PAUSE: Duration = Duration::from_millis(40);
+
+/// How often old requests and answers are looked for.
+const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Of how old orders a missing fee is read after a start: exchanges tell the executions of a week.
 const FEES_OF: Duration = Duration::from_secs(3 * 24 * 60 * 60);
@@ -32,6 +42,9 @@ pub(crate) type LocalRouter =
 pub(crate) struct Service {
     pub(crate) store: SqliteStore,
     pub(crate) router: LocalRouter,
+    archivist: Archivist,
+    /// Where the ledger is.
+    pub(crate) data_dir: PathBuf,
 }
 
 impl fmt::Debug for Service {
@@ -58,8 +71,10 @@ pub(crate) struct Setup {
 #[derive(Debug)]
 pub(crate) struct AccountSetup {
     pub(crate) venue: Venue,
+    /// Whether it is at the venue's test venue, for signals with `test: true`.
+    pub(crate) test: bool,
     pub(crate) credentials: Credentials,
-    /// Instead of the live venue.
+    /// Instead of the venue's own.
     pub(crate) base_url: Option<String>,
 }
 
@@ -72,14 +87,19 @@ impl Service {
         }
         let mut desks = Desks::new();
         for account in setup.accounts {
-            let AccountSetup { venue, credentials, base_url } = account;
-            let Some(mut dialect) = Dialect::live(venue, Market::Linear, credentials) else {
-                bail!("{venue} is not supported");
+            let AccountSetup { venue, test, credentials, base_url } = account;
+            let dialect = match test {
+                false => Dialect::live(venue, Market::Linear, credentials),
+                true => Dialect::test(venue, Market::Linear, credentials),
+            };
+            let Some(mut dialect) = dialect else {
+                bail!("{venue} has no {}", if test { "test venue" } else { "such market" });
             };
             if let Some(base_url) = base_url {
                 dialect = dialect.with_base_url(&base_url);
             }
-            let client = |dialect| Client::new(dialect, setup.transport.clone(), SystemClock);
+            let transport = setup.transport.of(venue, test);
+            let client = |dialect| Client::new(dialect, transport.clone(), SystemClock);
             let desk = if dialect.counts_contracts() {
                 let reader = client(dialect.clone());
                 let instruments = reader.instruments().await;
@@ -95,11 +115,15 @@ impl Service {
                 Desk::new(client(dialect), SystemClock)
             };
             match tokio::time::timeout(Duration::from_secs(10), desk.warm_up()).await {
-                Ok(Ok(())) => tracing::info!(%venue, "connected"),
-                Ok(Err(error)) => tracing::warn!(%venue, %error, "not reachable at the start"),
-                Err(_) => tracing::warn!(%venue, "not reachable at the start: no answer in 10 s"),
+                Ok(Ok(())) => tracing::info!(%venue, test, "connected"),
+                Ok(Err(error)) => {
+                    tracing::warn!(%venue, test, %error, "not reachable at the start")
+                }
+                Err(_) => {
+                    tracing::warn!(%venue, test, "not reachable at the start: no answer in 10 s")
+                }
             }
-            desks = desks.with(venue, false, desk);
+            desks = desks.with(venue, test, desk);
         }
         let config = match setup.config_file {
             Some(path) => LocalConfig::File(FileConfig::open(&path)?),
@@ -111,9 +135,12 @@ impl Service {
         settings.read_fees = false;
         let router = Router::with_settings(store.clone(), config, desks, store.clock(), settings)
             .with_queue(store.clone());
-        let summary = router.recover().await.context("cannot read the last run's open orders")?;
+        let archivist = Archivist::start(&setup.data_dir).context("cannot start the archive")?;
+        store.archive_with(archivist.clone());
+        let summary =
+            watched(router.recover()).await.context("cannot read the last run's open orders")?;
         tracing::info!(?summary, "reconciled what the last run left open");
-        Ok(Self { store, router })
+        Ok(Self { store, router, archivist, data_dir: setup.data_dir })
     }
 
     /// Carries on, for ever, with orders whose outcome a request could not wait for; and forgets what
@@ -121,20 +148,32 @@ impl Service {
     pub(crate) async fn keep_reconciling(&self) {
         let now = self.store.clock().now().as_millis();
         let since = now.saturating_sub(u64::try_from(FEES_OF.as_millis()).unwrap_or(u64::MAX));
-        match self.router.read_missing_fees(Timestamp::from_millis(since)).await {
+        match watched(self.router.read_missing_fees(Timestamp::from_millis(since))).await {
             Ok(0) => {}
             Ok(found) => tracing::info!(found, "read fees that the last run did not come to"),
             Err(error) => tracing::error!(%error, "missing fees cannot be looked for"),
         }
+        let mut forgot: Option<Instant> = None;
         loop {
             tokio::time::sleep(RECONCILE_EVERY).await;
-            if let Err(error) = self.router.recover().await {
+            if let Err(error) = watched(self.router.recover()).await {
                 tracing::error!(%error, "open orders cannot be read");
             }
             let config = self.router.config().await;
-            let purged = self.store.purge(config.logs_retention, config.trades_retention).await;
-            if let Err(error) = purged {
-                tracing::error!(%error, "what has expired cannot be removed");
+            for _ in 0..PURGES {
+                let purged = self.store.purge(config.logs_retention, config.trades_retention).await;
+                if let Err(error) = purged {
+                    tracing::error!(%error, "what has expired cannot be removed");
+                    break;
+                }
+                tokio::time::sleep(PURGE_PAUSE).await;
+            }
+            if forgot.is_none_or(|at| at.elapsed() > FORGET_EVERY) {
+                forgot = Some(Instant::now());
+                let now = self.store.clock().now().as_millis();
+                let kept = u64::try_from(config.logs_retention.as_millis()).unwrap_or(u64::MAX);
+                let from = Timestamp::from_millis(now.saturating_sub(kept));
+                self.archivist.forget_before(utc_date(from));
             }
         }
     }

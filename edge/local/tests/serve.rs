@@ -182,8 +182,10 @@ async fn no_secret_is_stored() {
     post(&serve.url, signal(&GOOD.replace("0.01", "0"))).await;
     serve.kill();
     let binance = venue.binance();
-    for entry in std::fs::read_dir(data.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+    let files = common::files(data.path());
+    assert!(files.iter().any(|path| path.ends_with("hoox.db")));
+    for path in files {
+        let bytes = std::fs::read(path).unwrap();
         for secret in [PASSKEY, &binance.api_key, &binance.api_secret] {
             let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
             assert!(!found, "a secret is in the data directory");

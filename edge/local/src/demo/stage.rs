@@ -44,6 +44,7 @@ impl Stage {
             config_file: None,
             accounts: vec![AccountSetup {
                 venue: Venue::Binance,
+                test: false,
                 credentials: Credentials::hmac(&binance.api_key, &binance.api_secret),
                 base_url: Some(binance.rest),
             }],

@@ -52,7 +52,7 @@ pub(super) struct Purge {
 }
 
 /// How many rows of each table one purge removes: enough to keep up, too few to stall.
-const PURGE_MAX: u32 = 500;
+const PURGE_MAX: u32 = 100;
 
 impl Purge {
     fn run(self, connection: &Connection) -> rusqlite::Result<()> {
@@ -103,7 +103,13 @@ pub(super) fn hold(
         .map(drop)
 }
 
-type Done = oneshot::Sender<Result<(), StoreUnavailable>>;
+/// Who waits for a job, and for what.
+#[derive(Debug)]
+struct Done {
+    told: oneshot::Sender<Result<(), StoreUnavailable>>,
+    /// Whether it must be on stable storage first.
+    synced: bool,
+}
 
 /// The sending end of the writing thread.
 #[derive(Debug)]
@@ -124,8 +130,17 @@ impl Writer {
 
     /// Writes, and waits until it is on stable storage.
     pub(super) async fn synced(&self, job: Job) -> Result<(), StoreUnavailable> {
-        let (done, outcome) = oneshot::channel();
-        self.send((job, Some(done)))?;
+        self.wait(job, true).await
+    }
+
+    /// Writes, and waits until later reads see it: for what a crash may undo.
+    pub(super) async fn written(&self, job: Job) -> Result<(), StoreUnavailable> {
+        self.wait(job, false).await
+    }
+
+    async fn wait(&self, job: Job, synced: bool) -> Result<(), StoreUnavailable> {
+        let (told, outcome) = oneshot::channel();
+        self.send((job, Some(Done { told, synced })))?;
         outcome.await.unwrap_or_else(|_| Err(StoreUnavailable("the writer has stopped".into())))
     }
 
@@ -154,7 +169,7 @@ fn work(mut connection: Connection, jobs: &Receiver<(Job, Option<Done>)>) {
                 Err(_) => break,
             }
         }
-        let synced = batch.iter().any(|(_, done)| done.is_some());
+        let synced = batch.iter().any(|(_, done)| done.as_ref().is_some_and(|done| done.synced));
         let results = commit(&mut connection, &batch, synced);
         for (index, (_, done)) in batch.drain(..).enumerate() {
             let result = match &results {
@@ -165,7 +180,7 @@ fn work(mut connection: Connection, jobs: &Receiver<(Job, Option<Done>)>) {
                 tracing::error!(%error, "a write failed");
             }
             if let Some(done) = done {
-                let _ = done.send(result);
+                let _ = done.told.send(result);
             }
         }
     }

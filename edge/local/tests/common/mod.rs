@@ -42,7 +42,7 @@ impl Serve {
         Self::spawn(command(), venue, data_dir, &["--config-file", file.to_str().unwrap()])
     }
 
-    fn start_as(command: Command, venue: &Running, data_dir: &Path, args: &[&str]) -> Self {
+    pub fn start_as(command: Command, venue: &Running, data_dir: &Path, args: &[&str]) -> Self {
         let config = ["--config", "webhook:rate_limit_per_minute=0"];
         Self::spawn(command, venue, data_dir, &[&config, args].concat())
     }
@@ -109,6 +109,19 @@ pub fn command() -> Command {
 /// Runs to the end and returns what was printed.
 pub fn run(args: &[&str]) -> Output {
     command().args(args).env("HOOX_LOG", "error").output().unwrap()
+}
+
+/// Every file in a directory and those below.
+pub fn files(directory: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found
 }
 
 /// Posts a body to the webhook; the status and the JSON.

@@ -1,0 +1,248 @@
+//! What went over the wire, written to files beside the database, off the order path.
+//!
+//! While a task is [`watched`], every request to an exchange is remembered; whoever writes the
+//! order's record down hands what was remembered to the one thread that writes files. It waits for
+//! nothing, and nothing waits for it: what it cannot keep up with is dropped, and counted.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use hoox_connector::Venue;
+use hoox_router::{
+    Archive, ArchiveUnavailable, Dossier, Exchanged, Record, RefusedSignal, archive,
+};
+
+/// The directory of the objects, in the data directory.
+pub(crate) const DIRECTORY: &str = "logs";
+
+/// How many dossiers may wait to be written.
+const WAITING_MAX: usize = 4_096;
+
+/// How many requests of one task are remembered.
+const SEEN_MAX: usize = 64;
+
+tokio::task_local! {
+    static SEEN: RefCell<Vec<Seen>>;
+}
+
+/// A request, and which account it was made for.
+struct Seen {
+    account: (Venue, bool),
+    exchanged: Exchanged,
+}
+
+/// Remembers what `work` sends to exchanges, for the records that it writes.
+pub(crate) async fn watched<F: Future>(work: F) -> F::Output {
+    SEEN.scope(RefCell::default(), work).await
+}
+
+/// Whether what is sent now is remembered.
+pub(crate) fn is_watched() -> bool {
+    SEEN.try_with(|_| ()).is_ok()
+}
+
+/// Remembers a request.
+pub(crate) fn saw(account: (Venue, bool), exchanged: Exchanged) {
+    let _ = SEEN.try_with(|seen| {
+        let mut seen = seen.borrow_mut();
+        if seen.len() < SEEN_MAX {
+            seen.push(Seen { account, exchanged });
+        }
+    });
+}
+
+/// What was remembered of an account; the rest stays.
+fn take(account: (Venue, bool)) -> Vec<Exchanged> {
+    let taken = SEEN.try_with(|seen| {
+        let of_account = |seen: &mut Seen| seen.account == account;
+        let taken: Vec<Seen> = seen.borrow_mut().extract_if(.., of_account).collect();
+        taken.into_iter().map(|seen| seen.exchanged).collect()
+    });
+    taken.unwrap_or_default()
+}
+
+/// The sending end of the thread that writes.
+#[derive(Debug, Clone)]
+pub(crate) struct Archivist {
+    queue: SyncSender<Job>,
+    dropped: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Job {
+    File(Box<Dossier>),
+    /// Removes the days before this one.
+    Forget(String),
+}
+
+impl Archivist {
+    /// Starts the thread; it ends when the last handle goes.
+    pub(crate) fn start(data_dir: &Path) -> anyhow::Result<Self> {
+        let (queue, jobs) = sync_channel(WAITING_MAX);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let files = Files { root: data_dir.to_owned() };
+        let counted = Arc::clone(&dropped);
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        std::thread::spawn(move || work(&files, &runtime, &jobs, &counted));
+        Ok(Self { queue, dropped })
+    }
+
+    /// Files what was sent for the order of a record.
+    pub(crate) fn file(&self, record: &Record) {
+        let account = (record.intent.venue, record.signal.test);
+        let mut seen = take(account);
+        let dossier = Dossier::of(record, &mut seen);
+        for exchanged in seen {
+            saw(account, exchanged);
+        }
+        if let Some(dossier) = dossier {
+            self.send(Job::File(Box::new(dossier)));
+        }
+    }
+
+    /// Files what was sent for a signal that came to no order.
+    pub(crate) fn file_refusal(&self, refusal: &RefusedSignal) {
+        let Some(signal) = &refusal.signal else { return };
+        for venue in Venue::ALL {
+            let account = (venue, signal.test);
+            let seen = take(account);
+            let (id, at) = (refusal.request_id, refusal.at);
+            if let Some(dossier) = Dossier::of_refusal(id, account, signal.symbol, at, seen) {
+                self.send(Job::File(Box::new(dossier)));
+            }
+        }
+    }
+
+    /// Removes the days before `day`, soon.
+    pub(crate) fn forget_before(&self, day: String) {
+        self.send(Job::Forget(day));
+    }
+
+    fn send(&self, job: Job) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(job) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn work(
+    files: &Files,
+    runtime: &tokio::runtime::Runtime,
+    jobs: &Receiver<Job>,
+    dropped: &AtomicU64,
+) {
+    let mut failing = false;
+    while let Ok(job) = jobs.recv() {
+        let result = match job {
+            Job::File(dossier) => runtime.block_on(archive(files, &dossier)),
+            Job::Forget(day) => files.forget_before(&day).map_err(unavailable),
+        };
+        match result {
+            Ok(()) if failing => {
+                tracing::info!("requests and answers are written down again");
+                failing = false;
+            }
+            Ok(()) => {}
+            // Once, until it works again.
+            Err(error) if !failing => {
+                tracing::error!(%error, "requests and answers are not written down; orders go on");
+                failing = true;
+            }
+            Err(_) => {}
+        }
+        let dropped = dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            tracing::warn!(dropped, "more requests and answers than can be written down");
+        }
+    }
+}
+
+/// Objects as files of a directory.
+#[derive(Debug)]
+pub(crate) struct Files {
+    root: PathBuf,
+}
+
+impl Archive for Files {
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, ArchiveUnavailable> {
+        match std::fs::read(self.root.join(key)) {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn write(&self, key: &str, object: &[u8]) -> Result<(), ArchiveUnavailable> {
+        let path = self.root.join(key);
+        match std::fs::write(&path, object) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let directory = path.parent().unwrap_or(&self.root);
+                std::fs::create_dir_all(directory).map_err(unavailable)?;
+                std::fs::write(&path, object).map_err(unavailable)
+            }
+            result => result.map_err(unavailable),
+        }
+    }
+}
+
+impl Files {
+    /// Removes `logs/{exchange}/{SYMBOL}/{day}` of every day before this one.
+    fn forget_before(&self, day: &str) -> std::io::Result<()> {
+        let is_day = |name: &str| name.len() == 10 && name.as_bytes().get(4) == Some(&b'-');
+        for exchange in directories(&self.root.join(DIRECTORY))? {
+            for symbol in directories(&exchange)? {
+                for of_day in directories(&symbol)? {
+                    let name = of_day.file_name().and_then(|name| name.to_str());
+                    if name.is_some_and(|name| is_day(name) && name < day) {
+                        std::fs::remove_dir_all(&of_day)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The directories in a directory; none if it does not exist.
+fn directories(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+fn unavailable(error: std::io::Error) -> ArchiveUnavailable {
+    ArchiveUnavailable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_days_that_are_over_are_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files { root: directory.path().to_owned() };
+        files.forget_before("2026-02-01").unwrap();
+        let path = |day: &str| directory.path().join("logs/bybit/BTCUSDT").join(day);
+        for day in ["2025-12-31", "2026-01-31", "2026-02-01", "notes"] {
+            std::fs::create_dir_all(path(day)).unwrap();
+            std::fs::write(path(day).join("order-1.json"), "{}").unwrap();
+        }
+        files.forget_before("2026-02-01").unwrap();
+        let left =
+            ["2025-12-31", "2026-01-31", "2026-02-01", "notes"].map(|day| path(day).exists());
+        assert_eq!(left, [false, false, true, true]);
+    }
+}

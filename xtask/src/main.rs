@@ -14,8 +14,15 @@ use shell::{cargo, run};
 
 /// The crates that others depend on one by one: each builds for the browser and for Workers too, and
 /// can be packaged.
-const LIBRARIES: &[&str] =
-    &["hoox-signer", "hoox-connector", "hoox-binance", "hoox-bybit", "hoox-mexc", "hoox-router"];
+const LIBRARIES: &[&str] = &[
+    "hoox-signer",
+    "hoox-connector",
+    "hoox-binance",
+    "hoox-bybit",
+    "hoox-mexc",
+    "hoox-router",
+    "hoox-wallet",
+];
 
 /// The project's chores.
 #[derive(Debug, Parser)]

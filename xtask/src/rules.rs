@@ -5,8 +5,15 @@ use anyhow::bail;
 use crate::shell::{cargo, output};
 
 /// Crates that must stay free of I/O: with their default features none of these may appear.
-const PURE: &[&str] =
-    &["hoox-signer", "hoox-connector", "hoox-binance", "hoox-bybit", "hoox-mexc", "hoox-router"];
+const PURE: &[&str] = &[
+    "hoox-signer",
+    "hoox-connector",
+    "hoox-binance",
+    "hoox-bybit",
+    "hoox-mexc",
+    "hoox-router",
+    "hoox-wallet",
+];
 const IO: &[&str] = &["tokio", "reqwest", "hyper", "axum", "rusqlite", "worker", "rustls", "mio"];
 
 /// A crate, and what it must not depend on.
@@ -17,7 +24,9 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ("hoox-bybit", &["hoox-binance", "hoox-mexc", "hoox-router", "hoox-venue"]),
     ("hoox-mexc", &["hoox-binance", "hoox-bybit", "hoox-router", "hoox-venue"]),
     ("hoox-venue", &["hoox-signer", "hoox-connector", "hoox-binance", "hoox-bybit", "hoox-mexc"]),
-    ("hoox-router", &["hoox-venue"]),
+    ("hoox-router", &["hoox-venue", "hoox-wallet"]),
+    // Of the connectors only the neutral core: the transport and the clock.
+    ("hoox-wallet", &["hoox-binance", "hoox-bybit", "hoox-mexc", "hoox-router", "hoox-venue"]),
 ];
 
 /// Fails with the first rule that is broken.

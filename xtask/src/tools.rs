@@ -28,6 +28,8 @@ pub(crate) fn install() -> anyhow::Result<()> {
     }
     // The clients that other people wrote, which the tests let trade.
     run(&mut program("node", ["connectors/venue/strangers/install.mjs"]))?;
+    // A local chain, and the contracts that other people wrote, which the wallet trades on.
+    run(&mut program("node", ["wallet/chain/install.mjs"]))?;
     // The tests would build this one silently, and it takes minutes: into where they look for it.
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
     let mut build = cargo(["build", "--locked", "--bins", "--manifest-path"]);

@@ -1,0 +1,295 @@
+//! JSON-RPC 2.0 to the nodes of one chain, over any [`Transport`].
+
+mod answer;
+mod question;
+mod url;
+
+use core::fmt;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::time::Duration;
+
+use alloy_primitives::{B256, Bytes, U64};
+use hoox_connector::{Clock, Method, RequestBuf, Transport, TransportError};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+pub use answer::{FeeHistory, Log, NodeError, Receipt};
+pub use question::{BlockTag, Question};
+pub use url::{RpcUrl, UrlError};
+
+/// The most questions in one batch; nodes refuse longer ones.
+const BATCH_MAX: usize = 100;
+
+/// The longest reply that is read, in bytes: a batch of receipts with their logs.
+const REPLY_MAX: usize = 8 * 1024 * 1024;
+
+/// How long the first pause between two rounds through the endpoints is; each is twice the last.
+const PAUSE: Duration = Duration::from_millis(100);
+
+const UNCHECKED: u8 = 0;
+const RIGHT: u8 = 1;
+
+/// Why a node gave no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RpcError {
+    /// There is no endpoint.
+    #[error("no endpoint is configured for the chain")]
+    NoEndpoint,
+    /// The endpoint serves another chain. Nothing was signed for it, and nothing sent to it.
+    #[error("the endpoint serves chain {reported}, not {expected}")]
+    WrongChain {
+        /// The chain that was asked for.
+        expected: u64,
+        /// The chain that the node reports.
+        reported: u64,
+    },
+    /// No byte left this process.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// What was sent may have arrived.
+    #[error("no answer: {0}")]
+    NoAnswer(String),
+    /// The answer is not one of JSON-RPC, is too long, or answers something else.
+    #[error("unreadable answer: {0}")]
+    Unreadable(&'static str),
+    /// The node answers with an error.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// More questions than a batch takes.
+    #[error("a batch has at most {BATCH_MAX} questions")]
+    BatchTooLong,
+}
+
+impl RpcError {
+    /// Whether another node, or the same one later, may answer what this one did not.
+    fn is_worth_another_try(&self) -> bool {
+        match self {
+            Self::Node(error) => error.is_of_the_node(),
+            Self::NoEndpoint | Self::BatchTooLong => false,
+            _ => true,
+        }
+    }
+}
+
+/// The nodes of one chain.
+///
+/// Reads are asked of one endpoint after the other until one answers, for as many rounds as
+/// configured; a transaction is sent once. Each endpoint is asked for its chain id before its first
+/// use and is not used if it is wrong.
+pub struct Rpc<T, C> {
+    transport: T,
+    clock: C,
+    chain_id: u64,
+    endpoints: Vec<Endpoint>,
+    next_id: AtomicU64,
+    rounds: u32,
+}
+
+struct Endpoint {
+    url: RpcUrl,
+    checked: AtomicU8,
+}
+
+impl<T: Transport, C: Clock> Rpc<T, C> {
+    /// The nodes of chain `chain_id`, in the order in which they are asked.
+    pub fn new(transport: T, clock: C, chain_id: u64, urls: Vec<RpcUrl>) -> Self {
+        let endpoint = |url| Endpoint { url, checked: AtomicU8::new(UNCHECKED) };
+        let endpoints = urls.into_iter().map(endpoint).collect();
+        Self { transport, clock, chain_id, endpoints, next_id: AtomicU64::new(1), rounds: 3 }
+    }
+
+    /// The same, with this many rounds through the endpoints before a read fails. Default 3.
+    #[must_use]
+    pub fn with_rounds(mut self, rounds: u32) -> Self {
+        self.rounds = rounds.max(1);
+        self
+    }
+
+    /// The chain.
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// The clock that pauses are slept on.
+    pub fn clock(&self) -> &C {
+        &self.clock
+    }
+
+    /// Asks one question and reads its answer.
+    ///
+    /// # Errors
+    /// [`RpcError`] of the last endpoint that was asked.
+    pub async fn ask<R: serde::de::DeserializeOwned>(
+        &self,
+        question: Question,
+    ) -> Result<R, RpcError> {
+        let answers = self.ask_all(core::slice::from_ref(&question)).await?;
+        answers.into_iter().next().ok_or(RpcError::Unreadable("no answer"))?.read()
+    }
+
+    /// Asks several questions at once; the answers are in their order. Some may be errors of the
+    /// node, for that question alone.
+    ///
+    /// # Errors
+    /// [`RpcError`] of the last endpoint that was asked, if none answered at all.
+    pub async fn ask_all(&self, questions: &[Question]) -> Result<Vec<Answer>, RpcError> {
+        let mut last = RpcError::NoEndpoint;
+        for round in 0..self.rounds {
+            if round > 0 {
+                self.clock.sleep(PAUSE * 2_u32.saturating_pow(round - 1)).await;
+            }
+            for endpoint in &self.endpoints {
+                match self.ask_endpoint(endpoint, questions).await {
+                    Ok(answers) => return Ok(answers),
+                    // A wrong chain is the graver news: it must not hide behind a timeout.
+                    Err(_) if matches!(last, RpcError::WrongChain { .. }) => {}
+                    Err(error) => last = error,
+                }
+                if !last.is_worth_another_try() {
+                    return Err(last);
+                }
+            }
+            if matches!(last, RpcError::WrongChain { .. }) {
+                break;
+            }
+        }
+        Err(last)
+    }
+
+    /// Hands signed bytes to the first endpoint that can be reached, once. After
+    /// [`RpcError::NoAnswer`] or [`RpcError::Unreadable`] they may be with the node: ask for the hash.
+    ///
+    /// # Errors
+    /// [`RpcError`].
+    pub async fn broadcast(&self, raw: &Bytes) -> Result<B256, RpcError> {
+        let question = [Question::send(raw)];
+        let mut last = RpcError::NoEndpoint;
+        for endpoint in &self.endpoints {
+            // Before anything is sent, so that a failure here leaves nothing in doubt.
+            if let Err(error) = self.check(endpoint).await {
+                last = match error {
+                    RpcError::WrongChain { .. } => error,
+                    other => RpcError::NotSent(other.to_string()),
+                };
+                continue;
+            }
+            match self.send(endpoint, &question).await {
+                Err(RpcError::NotSent(reason)) => last = RpcError::NotSent(reason),
+                Err(error) => return Err(error),
+                Ok(answers) => {
+                    let answer = answers.into_iter().next();
+                    return answer.ok_or(RpcError::Unreadable("no answer"))?.read();
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Asks every endpoint for its chain id that has not been asked yet.
+    ///
+    /// # Errors
+    /// [`RpcError::WrongChain`] if one serves another chain; [`RpcError`] of the last if none answers.
+    pub async fn check_all(&self) -> Result<(), RpcError> {
+        let mut last = Err(RpcError::NoEndpoint);
+        let mut answered = false;
+        for endpoint in &self.endpoints {
+            match self.check(endpoint).await {
+                Ok(()) => answered = true,
+                Err(error @ RpcError::WrongChain { .. }) => return Err(error),
+                Err(error) => last = Err(error),
+            }
+        }
+        if answered { Ok(()) } else { last }
+    }
+
+    async fn ask_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        questions: &[Question],
+    ) -> Result<Vec<Answer>, RpcError> {
+        self.check(endpoint).await?;
+        let answers = self.send(endpoint, questions).await?;
+        // A node that is busy with one of them is as good as one that is busy with all.
+        let busy = answers.iter().find_map(|answer| match &answer.0 {
+            Err(error) if error.is_of_the_node() => Some(error.clone()),
+            _ => None,
+        });
+        busy.map_or(Ok(answers), |error| Err(error.into()))
+    }
+
+    async fn check(&self, endpoint: &Endpoint) -> Result<(), RpcError> {
+        if endpoint.checked.load(Ordering::Relaxed) == RIGHT {
+            return Ok(());
+        }
+        let answers = self.send(endpoint, &[Question::chain_id()]).await?;
+        let answer = answers.into_iter().next().ok_or(RpcError::Unreadable("no answer"))?;
+        let reported = answer.read::<U64>()?.to::<u64>();
+        if reported != self.chain_id {
+            return Err(RpcError::WrongChain { expected: self.chain_id, reported });
+        }
+        endpoint.checked.store(RIGHT, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        questions: &[Question],
+    ) -> Result<Vec<Answer>, RpcError> {
+        if questions.len() > BATCH_MAX {
+            return Err(RpcError::BatchTooLong);
+        }
+        let count = u64::try_from(questions.len()).unwrap_or(u64::MAX);
+        let first = self.next_id.fetch_add(count, Ordering::Relaxed);
+        let mut buf = RequestBuf::new();
+        buf.begin(Method::Post);
+        let body = buf.push(&question::encode(questions, first));
+        buf.set_body(body);
+        buf.constant_header("content-type", "application/json");
+        // The whole URL is the base: its path often is a key, and a request shows its path.
+        let response = self.transport.send(endpoint.url.expose(), buf.request()).await;
+        let response = response.map_err(|error| match error {
+            TransportError::NotSent(reason) => RpcError::NotSent(reason),
+            TransportError::MaybeSent(reason) => RpcError::NoAnswer(reason),
+            other => RpcError::NoAnswer(other.to_string()),
+        })?;
+        if response.body.len() > REPLY_MAX {
+            return Err(RpcError::Unreadable("it is too long"));
+        }
+        let answers = answer::decode(&response.body, first, questions.len());
+        match answers {
+            // Nodes answer errors with any status; a proxy's page is no answer.
+            Err(_) if response.status != 200 => {
+                Err(RpcError::NoAnswer(format!("HTTP status {}", response.status)))
+            }
+            answers => answers.map(|all| all.into_iter().map(Answer).collect()),
+        }
+    }
+}
+
+impl<T, C> fmt::Debug for Rpc<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rpc")
+            .field("chain_id", &self.chain_id)
+            .field("endpoints", &self.endpoints.iter().map(|it| &it.url).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to one question.
+#[derive(Debug, Clone)]
+pub struct Answer(Result<Box<RawValue>, NodeError>);
+
+impl Answer {
+    /// Reads the result.
+    ///
+    /// # Errors
+    /// [`RpcError::Node`] if the node answered with an error, [`RpcError::Unreadable`] if the result
+    /// is of another kind.
+    pub fn read<R: serde::de::DeserializeOwned>(&self) -> Result<R, RpcError> {
+        let raw = self.0.as_ref().map_err(|error| RpcError::Node(error.clone()))?;
+        serde_json::from_str(raw.get())
+            .map_err(|_| RpcError::Unreadable("the result is of another kind"))
+    }
+}

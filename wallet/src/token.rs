@@ -1,0 +1,108 @@
+//! Calls of tokens: ERC-20, and the one that wraps the native coin.
+
+use alloy_primitives::{Address, Bytes, U256};
+use alloy_sol_types::{SolCall, sol};
+
+use crate::Call;
+
+sol! {
+    /// ERC-20. Some tokens return nothing where it asks for a bool.
+    #[derive(Debug)]
+    interface IERC20 {
+        function symbol() external view returns (string);
+        function decimals() external view returns (uint8);
+        function balanceOf(address owner) external view returns (uint256);
+        function allowance(address owner, address spender) external view returns (uint256);
+        function transfer(address to, uint256 amount) external;
+        function transferFrom(address from, address to, uint256 amount) external;
+        function approve(address spender, uint256 amount) external;
+        event Transfer(address indexed from, address indexed to, uint256 amount);
+    }
+
+    /// The wrapped native coin.
+    #[derive(Debug)]
+    interface IWETH9 {
+        function deposit() external payable;
+        function withdraw(uint256 amount) external;
+    }
+}
+
+/// The longest symbol that is kept, in bytes.
+const SYMBOL_MAX: usize = 32;
+
+pub(crate) fn transfer(token: Address, to: Address, amount: U256) -> Call {
+    call(token, IERC20::transferCall { to, amount }.abi_encode())
+}
+
+pub(crate) fn approve(token: Address, spender: Address, amount: U256) -> Call {
+    call(token, IERC20::approveCall { spender, amount }.abi_encode())
+}
+
+fn call(token: Address, data: Vec<u8>) -> Call {
+    Call { to: Some(token), value: U256::ZERO, data: data.into() }
+}
+
+pub(crate) fn balance_of(owner: Address) -> Bytes {
+    IERC20::balanceOfCall { owner }.abi_encode().into()
+}
+
+pub(crate) fn allowance(owner: Address, spender: Address) -> Bytes {
+    IERC20::allowanceCall { owner, spender }.abi_encode().into()
+}
+
+pub(crate) fn decimals() -> Bytes {
+    IERC20::decimalsCall {}.abi_encode().into()
+}
+
+pub(crate) fn symbol() -> Bytes {
+    IERC20::symbolCall {}.abi_encode().into()
+}
+
+pub(crate) fn read_number(data: &[u8]) -> Option<U256> {
+    // More would be another type; less is what an address without code returns.
+    (data.len() == 32).then(|| U256::from_be_slice(data))
+}
+
+/// A symbol; the oldest tokens have 32 bytes in place of a string. What is not printable is left out.
+pub(crate) fn read_symbol(data: &[u8]) -> Option<String> {
+    let text = match IERC20::symbolCall::abi_decode_returns(data) {
+        Ok(text) => text,
+        Err(_) if data.len() == 32 => {
+            let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
+            String::from_utf8(data.get(..end)?.to_vec()).ok()?
+        }
+        Err(_) => return None,
+    };
+    let mut symbol = String::new();
+    for letter in text.chars().filter(|letter| letter.is_alphanumeric() || "._-+".contains(*letter))
+    {
+        if symbol.len() + letter.len_utf8() > SYMBOL_MAX {
+            break;
+        }
+        symbol.push(letter);
+    }
+    Some(symbol)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_of_old_tokens_are_read_too() {
+        let mut old = [0; 32];
+        old[..3].copy_from_slice(b"MKR");
+        assert_eq!(read_symbol(&old).as_deref(), Some("MKR"));
+        let new = IERC20::symbolCall::abi_encode_returns(&"US\u{1b}[31mDC".to_owned());
+        assert_eq!(read_symbol(&new).as_deref(), Some("US31mDC"));
+        assert_eq!(read_symbol(&[]), None);
+        assert_eq!(read_symbol(&[0xff; 32]), None);
+    }
+
+    #[test]
+    fn a_number_is_one_word() {
+        assert_eq!(read_number(&U256::from(7).to_be_bytes::<32>()), Some(U256::from(7)));
+        assert_eq!(read_number(&[]), None);
+        assert_eq!(read_number(&[0; 64]), None);
+    }
+}

@@ -1,0 +1,221 @@
+use core::time::Duration;
+
+use alloy_primitives::{Bytes, U64, U256};
+use hoox_connector::{Clock, Transport};
+
+use crate::fees::BLOCKS;
+use crate::wallet::{Submitted, Wallet, WalletError};
+use crate::{
+    Action, BlockTag, Call, Event, Life, Mined, Question, Receipt, RpcError, Sighting, Step,
+    TransactionRecord, TransactionState, TransactionStore,
+};
+
+/// The gas of a transaction that does nothing.
+const PLAIN_GAS: u64 = 21_000;
+
+/// The most attempts of one transaction; after as many the fees are no more the reason.
+const ATTEMPTS_MAX: usize = 16;
+
+impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
+    /// The record of a transaction, as it is stored.
+    ///
+    /// # Errors
+    /// [`WalletError::UnknownId`], [`WalletError::Store`].
+    pub async fn find(&self, id: &str) -> Result<TransactionRecord, WalletError> {
+        self.store.find(id).await?.ok_or(WalletError::UnknownId)
+    }
+
+    /// Follows a transaction until it is under `confirmations` blocks, its own included, or will never
+    /// be, for at most `patience`. What was lost is sent again, what waits too long is replaced; the
+    /// record that is returned tells how far it came.
+    ///
+    /// # Errors
+    /// [`WalletError::UnknownId`], [`WalletError::Store`]. A chain that cannot be reached is waited
+    /// for.
+    pub async fn settle(
+        &self,
+        id: &str,
+        confirmations: u64,
+        patience: Duration,
+    ) -> Result<TransactionRecord, WalletError> {
+        let mut record = self.find(id).await?;
+        let clock = self.rpc.clock();
+        let until = clock.monotonic().saturating_add(patience);
+        let rules = self.config.life.with_confirmations(confirmations.max(1));
+        let mut life = Life::resumed(&record, rules, clock.now());
+        let mut event = None;
+        loop {
+            let step = life.step(clock.now(), event.take());
+            if *life.state() != record.state {
+                self.store.set_state(id, life.state()).await?;
+                record.state = life.state().clone();
+            }
+            event = match step {
+                Step::Done => return Ok(record),
+                Step::Wait(_) if clock.monotonic() >= until => return Ok(record),
+                Step::Wait(at) => {
+                    clock.sleep(at.since(clock.now())).await;
+                    None
+                }
+                Step::Broadcast(hash) => {
+                    let attempt = record.attempts.iter().find(|attempt| attempt.hash == hash);
+                    Some(Event::Broadcast(self.broadcast(&record, attempt).await))
+                }
+                Step::Look(_) => Some(self.look(&record).await.map_or(Event::Unseen, Event::Seen)),
+                Step::Underpriced => {
+                    match self.add_replacement(&mut record, false).await {
+                        Ok(()) => {
+                            if let Some(attempt) = record.attempts.last() {
+                                life.replaced(attempt.hash, clock.now());
+                            }
+                        }
+                        Err(WalletError::Store(error)) => return Err(error.into()),
+                        Err(_) => life.not_replaced(clock.now()),
+                    }
+                    None
+                }
+            };
+        }
+    }
+
+    /// Looks after every transaction that has not come to its end, once: what the chain does not know
+    /// is sent again. For the start of a program, and every now and then.
+    ///
+    /// # Errors
+    /// [`WalletError::Store`].
+    pub async fn recover(&self) -> Result<Vec<TransactionRecord>, WalletError> {
+        let mut records = Vec::new();
+        // By nonce, as nodes take them best.
+        for record in self.store.open(self.chain.id, self.address()).await? {
+            let confirmations = self.config.life.confirmations;
+            records.push(self.settle(&record.id, confirmations, Duration::ZERO).await?);
+        }
+        Ok(records)
+    }
+
+    /// Signs the transaction again with higher fees and the same nonce, and sends it. At most one of
+    /// both is executed.
+    ///
+    /// # Errors
+    /// [`WalletError::Final`]; [`WalletError::Fee`] if it would have to pay more than is allowed.
+    pub async fn replace(&self, id: &str) -> Result<TransactionRecord, WalletError> {
+        self.replace_with(id, false).await
+    }
+
+    /// Replaces the transaction by one that does nothing. Whether that came in time, its record
+    /// tells once it is in a block ([`TransactionRecord::is_cancelled`]).
+    ///
+    /// # Errors
+    /// As [`replace`](Self::replace).
+    pub async fn cancel(&self, id: &str) -> Result<TransactionRecord, WalletError> {
+        self.replace_with(id, true).await
+    }
+
+    async fn replace_with(
+        &self,
+        id: &str,
+        cancels: bool,
+    ) -> Result<TransactionRecord, WalletError> {
+        let mut record = self.find(id).await?;
+        if record.state.is_final() || record.state.is_mined() {
+            return Err(WalletError::Final);
+        }
+        self.add_replacement(&mut record, cancels).await?;
+        // Whatever the node answers: the attempt is stored, and followed with the others.
+        self.broadcast(&record, record.attempts.last()).await;
+        Ok(record)
+    }
+
+    /// Sends a transaction that does nothing for each nonce that is missing before one that is sent,
+    /// so that those behind it can be executed. Returns how many were missing.
+    ///
+    /// # Errors
+    /// [`WalletError`].
+    pub async fn fill_gaps(&self) -> Result<usize, WalletError> {
+        let own = self.address();
+        let mut filled = 0;
+        loop {
+            let open = self.store.open(self.chain.id, own).await?;
+            let count = Question::transaction_count(own, BlockTag::Latest);
+            let next: u64 = self.rpc.ask::<U64>(count).await?.to();
+            let last = open.iter().map(|record| record.nonce).max();
+            let missing = (next..last.unwrap_or(next))
+                .take(ATTEMPTS_MAX)
+                .find(|nonce| open.iter().all(|record| record.nonce != *nonce));
+            let Some(missing) = missing else { return Ok(filled) };
+            let id = format!("gap:{}:{own}:{missing}:{filled}", self.chain.id);
+            let action = Action::Send { to: own, value: U256::ZERO, data: Bytes::new() };
+            match self.execute(&id, &action, nothing(own), Some(PLAIN_GAS)).await? {
+                Submitted::Record(record) if record.nonce == missing => filled += 1,
+                _ => return Ok(filled),
+            }
+        }
+    }
+
+    /// Signs a replacement and stores it, before it is sent.
+    async fn add_replacement(
+        &self,
+        record: &mut TransactionRecord,
+        cancels: bool,
+    ) -> Result<(), WalletError> {
+        let last = record.attempts.last().ok_or(WalletError::Final)?;
+        if record.attempts.len() >= ATTEMPTS_MAX {
+            return Err(WalletError::Final);
+        }
+        let history = self.rpc.ask_all(&[Question::fee_history(BLOCKS)]).await?;
+        let history = history.first().ok_or(RpcError::Unreadable("no answer"))?;
+        let fees = self.config.fees.bumped(last.fees, &self.market(history).await?)?;
+        // What was cancelled stays cancelled.
+        let cancels = cancels || last.cancels;
+        let (call, gas_limit) = if cancels {
+            (nothing(record.from), PLAIN_GAS)
+        } else {
+            (record.call.clone(), last.gas_limit)
+        };
+        self.config.fees.check(gas_limit, fees)?;
+        let attempt = self.attempt(&call, record.nonce, gas_limit, fees, cancels)?;
+        self.store.add_attempt(&record.id, &attempt).await?;
+        record.attempts.push(attempt);
+        Ok(())
+    }
+
+    /// What the chain shows of a transaction, in one round trip.
+    async fn look(&self, record: &TransactionRecord) -> Result<Sighting, RpcError> {
+        let attempts = record.attempts.iter();
+        let count = Question::transaction_count(record.from, BlockTag::Latest);
+        let mut questions = vec![Question::block_number(), count];
+        for attempt in attempts {
+            questions.push(Question::receipt(attempt.hash));
+            questions.push(Question::transaction(attempt.hash));
+        }
+        let answers = self.rpc.ask_all(&questions).await?;
+        let mut answers = answers.iter();
+        let mut next = || answers.next().ok_or(RpcError::Unreadable("no answer"));
+        let mut sighting = Sighting {
+            head: next()?.read::<U64>()?.to(),
+            nonce: next()?.read::<U64>()?.to(),
+            ..Sighting::default()
+        };
+        for attempt in &record.attempts {
+            let receipt: Option<Receipt> = next()?.read()?;
+            if let Some(receipt) = receipt.filter(|it| it.transaction_hash == attempt.hash) {
+                sighting.mined = Some(Mined::from(&receipt));
+            }
+            let known: Option<serde::de::IgnoredAny> = next()?.read()?;
+            sighting.known |= known.is_some();
+        }
+        Ok(sighting)
+    }
+
+    /// Whether a transaction has done what it should; none while that is open.
+    pub fn has_succeeded(record: &TransactionRecord) -> Option<bool> {
+        match &record.state {
+            TransactionState::Confirmed(mined) => Some(mined.succeeded && !record.is_cancelled()),
+            state => state.is_final().then_some(false),
+        }
+    }
+}
+
+fn nothing(own: alloy_primitives::Address) -> Call {
+    Call { to: Some(own), value: U256::ZERO, data: Bytes::new() }
+}

@@ -1,0 +1,225 @@
+use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use hoox_connector::{Clock, Transport};
+
+use crate::fees::BLOCKS;
+use crate::wallet::read::reverted;
+use crate::wallet::{Rehearsal, Submitted, Wallet, WalletError, is_same};
+use crate::{
+    Action, Allocated, Attempt, BlockTag, BroadcastAnswer, Call, Event, FeeHistory, Fees,
+    GasMarket, Life, NewTransaction, Question, RpcError, SignError, Spend, Transaction,
+    TransactionRecord, TransactionStore, checked_recipient, token, uniswap,
+};
+
+/// The longest name of a transaction, in bytes.
+const ID_MAX: usize = 128;
+
+/// A call that has passed policy, simulation and fees.
+pub(super) struct Prepared {
+    pub(super) spends: Vec<Spend>,
+    pub(super) gas_limit: u64,
+    pub(super) fees: Fees,
+    nonce: u64,
+}
+
+impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
+    /// Does what `action` says, once for each `id`: signs, stores and sends the transaction, and
+    /// returns without waiting for a block, but for the approval that comes before a swap.
+    ///
+    /// `gas_limit` takes the place of the estimate.
+    ///
+    /// # Errors
+    /// [`WalletError`]; then nothing was signed, but for steps before the last one.
+    pub async fn submit(
+        &self,
+        id: &str,
+        action: &Action,
+        gas_limit: Option<u64>,
+    ) -> Result<Submitted, WalletError> {
+        if id.is_empty() || id.len() > ID_MAX {
+            return Err(WalletError::Id);
+        }
+        if let Some(record) = self.store.find(id).await? {
+            is_same(&record, action)?;
+            return Ok(Submitted::Record(record));
+        }
+        let call = match action {
+            Action::Send { to, value, data } => {
+                let to = Some(checked_recipient(*to)?);
+                Call { to, value: *value, data: data.clone() }
+            }
+            Action::Transfer { token, to, amount } => {
+                token::transfer(checked_recipient(*token)?, checked_recipient(*to)?, *amount)
+            }
+            Action::Approve { token, spender, amount } => {
+                checked_recipient(*spender)?;
+                self.reset_approval(id, *token, *spender, *amount).await?;
+                token::approve(checked_recipient(*token)?, *spender, *amount)
+            }
+            Action::Swap(request) => self.swap_call(id, request).await?,
+            Action::Wrap { amount } => {
+                uniswap::wrap(self.chain.wrapped.ok_or(WalletError::NoRoute)?, *amount)
+            }
+            Action::Unwrap { amount } => {
+                uniswap::unwrap(self.chain.wrapped.ok_or(WalletError::NoRoute)?, *amount)
+            }
+        };
+        self.execute(id, action, call, gas_limit).await
+    }
+
+    /// Carries out one call.
+    pub(super) async fn execute(
+        &self,
+        id: &str,
+        action: &Action,
+        call: Call,
+        gas_limit: Option<u64>,
+    ) -> Result<Submitted, WalletError> {
+        let prepared = self.prepare(&call, gas_limit).await?;
+        if self.config.policy.dry_run {
+            let Prepared { spends, gas_limit, fees, .. } = prepared;
+            return Ok(Submitted::DryRun(Rehearsal { spends, gas_limit, fees }));
+        }
+        let now = self.rpc.clock().now();
+        let new = NewTransaction {
+            id: id.to_owned(),
+            action: action.clone(),
+            chain_id: self.chain.id,
+            from: self.address(),
+            call: call.clone(),
+            daily: self.config.policy.daily(&prepared.spends),
+            spends: prepared.spends,
+            reported_nonce: prepared.nonce,
+            shared_key: self.config.shared_key,
+            at: now,
+        };
+        let sign = |nonce| self.attempt(&call, nonce, prepared.gas_limit, prepared.fees, false);
+        let mut record = match self.store.allocate(new, sign).await? {
+            Allocated::Known(record) => {
+                is_same(&record, action)?;
+                return Ok(Submitted::Record(record));
+            }
+            Allocated::New(record) => record,
+        };
+        let mut life = Life::fresh(&record, self.config.life, now);
+        let answer = self.broadcast(&record, record.attempts.first()).await;
+        life.step(self.rpc.clock().now(), Some(Event::Broadcast(answer)));
+        if *life.state() != record.state {
+            self.store.set_state(id, life.state()).await?;
+            record.state = life.state().clone();
+        }
+        Ok(Submitted::Record(record))
+    }
+
+    /// Policy, fees and simulation, in that order of importance: the first that refuses is reported.
+    /// One round trip asks for everything.
+    pub(super) async fn prepare(
+        &self,
+        call: &Call,
+        gas_limit: Option<u64>,
+    ) -> Result<Prepared, WalletError> {
+        let own = self.address();
+        let spends = self.config.policy.check(call, own, &self.chain)?;
+        let Call { to, value, data } = call;
+        let questions = [
+            Question::fee_history(BLOCKS),
+            Question::call(Some(own), *to, *value, data),
+            Question::estimate_gas(own, *to, *value, data),
+            Question::transaction_count(own, BlockTag::Pending),
+            Question::balance(own),
+            Question::code(to.unwrap_or_default()),
+        ];
+        let answers = self.rpc.ask_all(&questions).await?;
+        let [history, simulated, estimate, nonce, balance, code] = answers.as_slice() else {
+            return Err(RpcError::Unreadable("no answer").into());
+        };
+        let fees = self.config.fees.fees(&self.market(history).await?)?;
+        if let Some(to) = to
+            && !data.is_empty()
+            && code.read::<Bytes>()?.is_empty()
+        {
+            return Err(WalletError::NoContract(*to));
+        }
+        let balance: U256 = balance.read()?;
+        // Before the simulation, whose words for this differ from node to node.
+        if balance < *value {
+            return Err(WalletError::InsufficientFunds { balance, needed: *value });
+        }
+        let returned: Bytes = simulated.read().map_err(reverted)?;
+        if let Some(to) = to
+            && is_token_call(data)
+            && token::read_number(&returned).is_some_and(|value| value.is_zero())
+        {
+            return Err(WalletError::TokenRefuses(*to));
+        }
+        let estimate = estimate.read::<U64>().map_err(reverted)?.to();
+        let gas_limit = self.config.fees.gas_limit(estimate, gas_limit)?;
+        self.config.fees.check(gas_limit, fees)?;
+        let fee = U256::from(gas_limit) * U256::from(fees.max_price());
+        let needed = value.saturating_add(fee);
+        if balance < needed {
+            return Err(WalletError::InsufficientFunds { balance, needed });
+        }
+        Ok(Prepared { spends, gas_limit, fees, nonce: nonce.read::<U64>()?.to() })
+    }
+
+    /// What the network charges, from the answer to `eth_feeHistory`; where there is no such method,
+    /// or no base fee, from `eth_gasPrice`.
+    pub(super) async fn market(&self, history: &crate::Answer) -> Result<GasMarket, WalletError> {
+        let history = match history.read::<FeeHistory>() {
+            Ok(history) => history,
+            Err(RpcError::Node(_)) => FeeHistory::default(),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(market) = GasMarket::from_history(&history)? {
+            return Ok(market);
+        }
+        let price: U256 = self.rpc.ask(Question::gas_price()).await?;
+        let price = u128::try_from(price).map_err(|_| crate::FeeError::Unreadable)?;
+        Ok(GasMarket::Price(price))
+    }
+
+    pub(super) fn attempt(
+        &self,
+        call: &Call,
+        nonce: u64,
+        gas_limit: u64,
+        fees: Fees,
+        cancels: bool,
+    ) -> Result<Attempt, SignError> {
+        let Call { to, value, data } = call.clone();
+        let chain_id = self.chain.id;
+        let transaction =
+            Transaction { chain_id, nonce, to, value, data, gas_limit, fees, ..Default::default() };
+        let signed = self.account.sign(&transaction)?;
+        Ok(Attempt { hash: signed.hash, raw: signed.raw, fees, gas_limit, cancels })
+    }
+
+    /// Hands an attempt to a node.
+    pub(super) async fn broadcast(
+        &self,
+        record: &TransactionRecord,
+        attempt: Option<&Attempt>,
+    ) -> BroadcastAnswer {
+        debug_assert_eq!(record.chain_id, self.chain.id);
+        match attempt {
+            Some(attempt) => {
+                let answer: Result<B256, RpcError> = self.rpc.broadcast(&attempt.raw).await;
+                BroadcastAnswer::read(answer, attempt.hash)
+            }
+            None => BroadcastAnswer::Unknown,
+        }
+    }
+}
+
+/// Whether a token answers such a call with a bool.
+fn is_token_call(data: &[u8]) -> bool {
+    use alloy_sol_types::SolCall;
+    use token::IERC20::{approveCall, transferCall, transferFromCall};
+    let selectors = [transferCall::SELECTOR, approveCall::SELECTOR, transferFromCall::SELECTOR];
+    data.first_chunk::<4>().is_some_and(|selector| selectors.contains(selector))
+}
+
+/// The address of a swap's side, which the zero address leaves out.
+pub(super) fn token_of(address: Address) -> Option<Address> {
+    (!address.is_zero()).then_some(address)
+}

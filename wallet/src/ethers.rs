@@ -226,11 +226,8 @@ impl ethers_signers::Signer for EthersSigner {
             Ok(made)
         })?;
         let signature = signature.ok_or(SignError::Key)?;
-        let parity = u64::from(signature.v());
-        let v = match transaction.fees {
-            Fees::Legacy { .. } => 35 + 2 * self.chain_id + parity,
-            Fees::Eip1559 { .. } => parity,
-        };
+        // As `LocalWallet`, whatever the type; encoding an EIP-1559 transaction takes the parity of it.
+        let v = 35 + 2 * self.chain_id + u64::from(signature.v());
         Ok(types::Signature { v, ..to_signature(&signature) })
     }
 

@@ -1,5 +1,7 @@
 //! What the benches and the allocation tests share: the orders they send and the replies they read.
 
+pub mod frames;
+
 use hoox_binance::Binance;
 use hoox_connector::{
     ClientOrderId, Credentials, Decimal, NewOrder, PreparedOrder, Side, Symbol, Timestamp,

@@ -1,12 +1,14 @@
 //! The latency harness: one order after the other to the simulated Binance on loopback, placed by every
-//! way in turn, so that whatever else the machine does falls on all of them alike.
+//! way in turn, each turn in another order, so that whatever else the machine does, and whatever the
+//! order before leaves behind, falls on all of them alike.
 //!
 //! `cargo bench -p hoox-benches --bench latency` (`-- --orders 2000` for a shorter run)
 //!
 //! The bare ways send the very bytes of a signed order, made before the clock starts, and read the
 //! answer without looking at it; ours sign, send, and decode the answer within the time. All orders are
 //! market orders of 0.01 BTC, in turn bought and sold.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::process::Command;
 use std::sync::Arc;
@@ -26,6 +28,9 @@ use hoox_venue::{BybitLimits, Config, Endpoint, Limits, MexcLimits, PriceModel, 
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -104,8 +109,11 @@ async fn compare(endpoint: &Endpoint, orders: usize) -> Vec<Row> {
 
     let provider = binance();
     let mut buf = RequestBuf::new();
+    let mut ways: [usize; 6] = core::array::from_fn(|way| way);
+    let mut shuffle = StdRng::seed_from_u64(7);
     for turn in 0..WARM_UP + orders {
-        for (way, row) in rows.iter_mut().enumerate() {
+        ways.shuffle(&mut shuffle);
+        for way in ways {
             let order = order(turn, way);
             let now = clock.now();
             let took = match way {
@@ -128,7 +136,7 @@ async fn compare(endpoint: &Endpoint, orders: usize) -> Vec<Row> {
                 _ => timed(entry.place(&order)).await,
             };
             if turn >= WARM_UP {
-                row.times.record(nanoseconds(took)).unwrap();
+                rows[way].times.record(nanoseconds(took)).unwrap();
             }
         }
     }

@@ -9,6 +9,8 @@
 //! connection when it stays silent for 30. Nothing is added to what the venue is sent.
 
 mod account;
+mod account_driver;
+mod account_memory;
 mod book_keeper;
 mod dial;
 mod driven;
@@ -18,13 +20,20 @@ mod feed;
 mod in_flight;
 mod links;
 mod market;
+mod market_driver;
 mod resync;
 
-pub use account::{AccountConfig, AccountDriver, AccountEvent, AccountFeed};
+pub use account::{AccountConfig, AccountEvent, AccountFeed};
+pub use account_driver::AccountDriver;
+#[doc(hidden)]
+pub use account_memory::AccountMemory;
 pub use entry::{EntryClient, EntryConfig, EntryState};
 pub use entry_driver::EntryDriver;
-pub use feed::{Delivery, Subscriber};
-pub use market::{MarketConfig, MarketDriver, MarketEvent, MarketFeed};
+#[doc(hidden)]
+pub use feed::Memory;
+pub use feed::{Delivery, FeedEvent, Lost, Subscriber};
+pub use market::{MarketConfig, MarketEvent, MarketFeed};
+pub use market_driver::MarketDriver;
 
 /// A random number, from what the standard library seeds its hash maps with.
 fn random() -> u64 {

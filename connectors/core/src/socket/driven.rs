@@ -27,6 +27,8 @@ pub(super) enum Occurrence {
     Ready { gap: bool },
     /// No connection carries the session.
     Lost,
+    /// Nothing is heard any more, also of a connection that was not ready yet.
+    Deaf,
     /// A connection that failed before it was open.
     NotOpened,
     /// The venue refused to authenticate us, which may be the clock's fault.
@@ -205,6 +207,9 @@ impl Driven {
                 self.links.close(id);
                 self.paced.retain(|(of, _)| *of != id);
                 self.unanswered.retain(|(of, _)| *of != id);
+                if self.session.current().is_none() {
+                    self.occurred.push_back(Occurrence::Deaf);
+                }
             }
             SessionAction::Ready { gap, .. } => {
                 tracing::debug!(stream = self.name, gap, "stream ready");

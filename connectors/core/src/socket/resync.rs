@@ -13,12 +13,14 @@ use crate::{
 pub(super) struct Account {
     pub(super) fills: Vec<Fill>,
     pub(super) open_orders: Vec<OrderReport>,
+    /// What was placed since that moment, and may have ended already.
+    pub(super) past_orders: Vec<OrderReport>,
     pub(super) positions: Vec<Position>,
     pub(super) balances: Vec<Balance>,
 }
 
-/// Reads everything: the fills since a moment of every symbol that may have had one, oldest first, and
-/// what is open now.
+/// Reads everything: the fills and the orders since a moment of every symbol that may have had one, and
+/// what is open now. Fills come oldest first.
 pub(super) async fn read_account<P: ExchangeProvider, T: Transport, C: Clock>(
     client: &Client<P, T, C>,
     symbols: &HashSet<Symbol>,
@@ -36,12 +38,20 @@ pub(super) async fn read_account<P: ExchangeProvider, T: Transport, C: Clock>(
     if supports(OperationKind::OpenConditionalOrders) {
         open_orders.extend(read_open(client, symbols, OrderClass::Conditional).await?);
     }
+    let mut past_orders = Vec::new();
+    if supports(OperationKind::OrderHistory) {
+        for symbol in symbols.iter().copied() {
+            let (order, since) = (None, Some(since));
+            let op = Operation::OrderHistory { symbol, order, since, limit: None, page: None };
+            past_orders.extend(client.pages(&op, rows_of_orders).await?);
+        }
+    }
     let positions = match supports(OperationKind::Positions) {
         true => client.positions(None).await?,
         false => Vec::new(),
     };
     let balances = client.balances().await?;
-    Ok(Account { fills, open_orders, positions, balances })
+    Ok(Account { fills, open_orders, past_orders, positions, balances })
 }
 
 /// The open orders of the account; symbol by symbol where the venue wants to be told one.

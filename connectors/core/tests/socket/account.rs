@@ -11,20 +11,25 @@ struct Scene {
     host: Host,
     rest: Rest,
     events: Subscriber<AccountEvent>,
-    _feed: AccountFeed,
+    feed: AccountFeed,
 }
 
 impl Scene {
     async fn new(adjust: impl FnOnce(&mut Words)) -> Self {
+        Self::with_backlog(AccountConfig::default().backlog_max, adjust).await
+    }
+
+    async fn with_backlog(backlog_max: usize, adjust: impl FnOnce(&mut Words)) -> Self {
         let host = Host::new().await;
         let (mut words, rest) = (Words::at(host.url()), Rest::default());
         adjust(&mut words);
         let mut config = AccountConfig::default();
+        config.backlog_max = backlog_max;
         config.session = hurry;
         config.symbols = vec![symbol()];
         let (feed, driver) = AccountFeed::new(client(words, &rest), config);
         tokio::spawn(driver.run());
-        Self { host, rest, events: feed.events(), _feed: feed }
+        Self { host, rest, events: feed.events(), feed }
     }
 
     async fn serve(&self) -> Peer {
@@ -100,6 +105,58 @@ async fn what_was_missed_is_read_and_nothing_is_told_twice() {
     peer.say("fill 6 2 20").await;
     peer.say("fill 8 2 30").await;
     scene.told_in_order(["fill 8 of 2"]).await;
+}
+
+#[tokio::test]
+async fn an_order_that_began_and_ended_unheard_is_told() {
+    let mut scene = Scene::new(|_| {}).await;
+    let peer = scene.serve().await;
+    scene.told_in_order(["Connected", "Resynced"]).await;
+    // While nobody listens, one order is placed and filled, and another is placed and rests.
+    scene.rest.set(Kind::OpenOrders, "order 9 new 0 31");
+    scene.rest.set(Kind::OrderHistory, "order 8 filled 1 30\norder 9 new 0 31");
+    scene.rest.set(Kind::Fills, "fill 5 8 30");
+    peer.cut();
+    scene.told_in_order(["Disconnected"]).await;
+    let mut peer = scene.serve().await;
+    let missed = ["Connected", "fill 5 of 8", "order 9 New", "order 8 Filled", "Resynced"];
+    scene.told_in_order(missed).await;
+    for event in ["order 8 filled 1 30", "fill 5 8 30", "order 9 canceled 0 40"] {
+        peer.say(event).await;
+    }
+    scene.told_in_order(["order 9 Canceled"]).await;
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_told_what_it_lost_and_then_what_became_of_it() {
+    let mut scene = Scene::with_backlog(4, |_| {}).await;
+    let mut peer = scene.serve().await;
+    scene.told_in_order(["Connected", "Resynced"]).await;
+    let mut quick = scene.feed.events();
+    let happens = [
+        "order 1 new 0 10",
+        "balance 90",
+        "fill 5 1 11",
+        "balance 80",
+        "fill 6 1 12",
+        "order 1 filled 2 12",
+        "position 2",
+        "order 2 new 0 13",
+        "balance 70",
+    ];
+    for event in happens {
+        peer.say(event).await;
+        assert!(matches!(quick.next().await, Some(Delivery::Event(_))));
+    }
+    let Some(Delivery::Lagged { lost }) = scene.events.next().await else { panic!() };
+    let counts = [lost.orders, lost.fills, lost.positions, lost.balances, lost.others];
+    assert_eq!((counts, lost.beyond_memory), ([3, 2, 1, 3, 0], false));
+    assert_eq!(lost.to_string(), "3 orders, 2 fills, 1 positions, 3 balances");
+    let became =
+        ["fill 5 of 1", "fill 6 of 1", "order 1 Filled", "position 2", "order 2 New", "balance 70"];
+    scene.told_in_order(became).await;
+    peer.say("order 2 canceled 0 20").await;
+    scene.told_in_order(["order 2 Canceled"]).await;
 }
 
 #[tokio::test]

@@ -228,8 +228,25 @@ async fn a_slow_reader_is_told_how_much_it_lost() {
         peer.say(&format!("top {id}")).await;
         assert!(matches!(quick.next().await, Some(Delivery::Event(MarketEvent::BookTop(_)))));
     }
-    assert_eq!(scene.delivered().await, Delivery::Lagged { lost: 16 });
-    assert_eq!(scene.top().await, 17);
+    let Delivery::Lagged { lost } = scene.delivered().await else { panic!() };
+    assert_eq!((lost.book_tops, lost.total(), lost.beyond_memory), (20, 20, false));
+    assert_eq!(lost.to_string(), "20 best prices");
+    peer.say("top 21").await;
+    assert_eq!(scene.top().await, 21);
+}
+
+/// What came before the last topic was answered is no better than what came after it.
+#[tokio::test]
+async fn a_connection_that_ends_before_it_is_ready_leaves_no_book_behind() {
+    let mut scene = Scene::new(|words, _| words.rule = BookRule::NextNumber).await;
+    scene.feed.subscribe(&[topic(Channel::Depth)]);
+    let mut peer = scene.host.accept().await;
+    peer.hear().await;
+    peer.say("snapshot 5 5 99:1 110:1").await;
+    assert_eq!(scene.next().await, MarketEvent::BookChanged { symbol: symbol(), last_id: 5 });
+    peer.cut();
+    let _peer = scene.host.accept().await;
+    assert_eq!(scene.feed.book(symbol(), |book| book.is_whole()), Some(false));
 }
 
 #[tokio::test]

@@ -115,6 +115,7 @@ const CAPABILITIES: Capabilities = Capabilities::new(OperationSet::of(&[
     OperationKind::Cancel,
     OperationKind::Fills,
     OperationKind::OpenOrders,
+    OperationKind::OrderHistory,
     OperationKind::OrderByClientId,
     OperationKind::Positions,
     OperationKind::Balances,
@@ -191,7 +192,7 @@ impl ExchangeProvider for Words {
         use OperationKind as Kind;
         Ok(match asked.kind {
             Kind::Place | Kind::Cancel => Reply::Accepted(Accepted::default()),
-            Kind::OpenOrders => Reply::Orders(page(orders)),
+            Kind::OpenOrders | Kind::OrderHistory => Reply::Orders(page(orders)),
             Kind::OrderByClientId => match orders.first() {
                 Some(order) => Reply::Order(*order),
                 None => return Err(rejected(RejectReason::UnknownOrder)),

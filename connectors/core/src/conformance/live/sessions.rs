@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::conformance::Verdict;
 use crate::socket::{
     AccountConfig, AccountEvent, AccountFeed, Delivery, EntryClient, EntryConfig, EntryState,
-    MarketConfig, MarketEvent, MarketFeed, Subscriber,
+    FeedEvent, MarketConfig, MarketEvent, MarketFeed, Subscriber,
 };
 use crate::stream::{BookUpdate, Level};
 use crate::{
@@ -204,10 +204,10 @@ async fn until(
     }
 }
 
-async fn next<E: Clone>(events: &mut Subscriber<E>) -> Step<E> {
+async fn next<E: FeedEvent>(events: &mut Subscriber<E>) -> Step<E> {
     match events.next().await {
         Some(Delivery::Event(event)) => Ok(event),
-        Some(Delivery::Lagged { lost }) => Err(Stop::Failed(format!("{lost} events lost"))),
+        Some(Delivery::Lagged { lost }) => Err(Stop::Failed(format!("lost: {lost}"))),
         None => Err(Stop::Failed("the feed has ended".into())),
     }
 }

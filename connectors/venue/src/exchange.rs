@@ -269,7 +269,8 @@ impl Exchange {
             FaultKind::ReplyLost
             | FaultKind::ResetAfter
             | FaultKind::Delay
-            | FaultKind::Truncated => true,
+            | FaultKind::Truncated
+            | FaultKind::ReplyCut => true,
             FaultKind::Http503Unknown
             | FaultKind::Http504Timeout
             | FaultKind::Http500Unexpected
@@ -284,6 +285,7 @@ impl Exchange {
                 reply.body.truncate(reply.body.len() / 2);
                 Handled::Reply(reply)
             }
+            (FaultKind::ReplyCut, Some(reply)) => Handled::Cut(reply),
             (FaultKind::DelayBefore, _) => Handled::HandleAfter(fault.ms_or(0)),
             (FaultKind::ReplyLost | FaultKind::ResetAfter | FaultKind::ResetBefore, _) => {
                 Handled::Drop

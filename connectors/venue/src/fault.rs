@@ -36,8 +36,11 @@ pub enum FaultKind {
     Delay,
     /// The request takes [`Fault::ms`] milliseconds to arrive, and is executed then.
     DelayBefore,
-    /// Executed, but the second half of the reply's body is missing.
+    /// Executed, but the second half of the reply's body is missing, as if that were all of it.
     Truncated,
+    /// Executed, but the connection is closed in the middle of the reply's body, whose length the
+    /// header had told. On a WebSocket as [`Self::ResetAfter`].
+    ReplyCut,
     /// HTTP 503 "Unknown error, please check your request or try again later.": outcome unknown.
     /// Executed unless [`Fault::executed`] is false.
     #[serde(rename = "http_503_unknown")]
@@ -86,6 +89,15 @@ pub enum FaultKind {
     StreamSilent,
     /// Instead of sending the event the connection is cut.
     StreamReset,
+    /// Instead of the event comes a message that cannot be read: half of a JSON text, or bytes that
+    /// are no protobuf.
+    StreamGarbage,
+    /// Instead of the event comes a text message that is not UTF-8.
+    StreamNotUtf8,
+    /// The event comes as a binary message where text belongs, or the reverse.
+    StreamWrongKind,
+    /// Instead of the event comes a message of 8 MiB.
+    StreamTooLong,
 }
 
 impl FaultKind {
@@ -99,6 +111,10 @@ impl FaultKind {
                 | Self::StreamDrop
                 | Self::StreamSilent
                 | Self::StreamReset
+                | Self::StreamGarbage
+                | Self::StreamNotUtf8
+                | Self::StreamWrongKind
+                | Self::StreamTooLong
         )
     }
 

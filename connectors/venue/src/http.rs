@@ -85,6 +85,9 @@ pub enum Handled {
     /// Close the connection without a reply. Whether the request was executed depends on the
     /// fault that asked for this.
     Drop,
+    /// The request has been executed; send the head of this reply, with the length of its body, and
+    /// the first half of that, then close the connection.
+    Cut(HttpResponse),
     /// The request has been executed; send this reply after so many milliseconds.
     ReplyAfter(u64, HttpResponse),
     /// The request has *not* been executed yet: hand it in again, to
@@ -94,12 +97,12 @@ pub enum Handled {
 }
 
 impl Handled {
-    /// The reply, if there is one, however late.
+    /// The reply, if a whole one comes, however late.
     #[must_use]
     pub fn into_reply(self) -> Option<HttpResponse> {
         match self {
             Self::Reply(reply) | Self::ReplyAfter(_, reply) => Some(reply),
-            Self::Drop | Self::HandleAfter(_) => None,
+            Self::Drop | Self::Cut(_) | Self::HandleAfter(_) => None,
         }
     }
 }

@@ -14,9 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue};
+use futures_util::{StreamExt, stream};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Either, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -37,6 +39,9 @@ const MAX_CONNECTIONS: usize = 4_096;
 
 /// How long a client may take to send a request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long the first half of a reply has to leave before the connection is cut.
+const CUT_AFTER: Duration = Duration::from_millis(20);
 
 /// Longest delay a fault may ask for.
 const MAX_DELAY: Duration = Duration::from_secs(600);
@@ -152,6 +157,9 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// The body of a reply, whole or cut.
+type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Dropped>>;
+
 /// Why a connection is closed without a reply.
 #[derive(Debug, thiserror::Error)]
 #[error("connection dropped by a fault")]
@@ -206,7 +214,7 @@ async fn answer(
     peer: IpAddr,
     sockets: &Arc<Sockets>,
     upgrading: &Mutex<Option<Upgrading>>,
-) -> Result<Response<Full<Bytes>>, Dropped> {
+) -> Result<Response<Body>, Dropped> {
     let upgrade = request
         .headers()
         .contains_key(hyper::header::UPGRADE)
@@ -230,7 +238,7 @@ async fn answer(
         };
         *upgrading.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Upgrading { session, upgrade });
-        return Ok(socket::switch(&accept));
+        return Ok(socket::switch(&accept).map(Either::Left));
     }
     let handled = lock(&sockets.exchange).handle(now_ms(), &request);
     sockets.wake();
@@ -246,6 +254,7 @@ async fn answer(
             let late = tokio::spawn(arrive(Arc::clone(sockets), (head, body, peer), ms));
             late.await.map(write).map_err(|_| Dropped)
         }
+        Handled::Cut(reply) => Ok(cut(reply)),
         Handled::Drop => Err(Dropped),
     }
 }
@@ -284,8 +293,8 @@ fn request_of<'a>(
     }
 }
 
-fn write(reply: HttpResponse) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+fn write(reply: HttpResponse) -> Response<Body> {
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(reply.body))));
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {
@@ -295,6 +304,22 @@ fn write(reply: HttpResponse) -> Response<Full<Bytes>> {
         }
     }
     response
+}
+
+/// A reply that ends in the middle of its body.
+fn cut(mut reply: HttpResponse) -> Response<Body> {
+    let length = reply.body.len();
+    reply.body.truncate(length / 2);
+    let half = Bytes::from(std::mem::take(&mut reply.body));
+    let end = async {
+        // hyper forgets what it has not written yet when a body fails.
+        tokio::time::sleep(CUT_AFTER).await;
+        Err(Dropped)
+    };
+    let body = stream::iter([Ok(Frame::data(half))]).chain(stream::once(end));
+    let mut response = write(reply);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response.map(|_| Either::Right(StreamBody::new(body).boxed_unsync()))
 }
 
 /// A panic while the lock was held is impossible by construction; should there ever be one, the

@@ -44,9 +44,10 @@ pub(crate) struct VenueArgs {
     /// Executed, without an answer: reply_lost, reset_after. Not executed: reset_before,
     /// http_403, http_418, http_429, http_503_unavailable, http_503_throttled, html.
     /// Executed, answered with an unknown outcome: http_408, http_500_unexpected,
-    /// http_503_unknown, http_504_timeout. Late or damaged: delay, delay_before, truncated.
-    /// At once: clock_skew, maintenance. On streams: stream_duplicate, stream_reorder,
-    /// stream_drop, stream_silent, stream_reset.
+    /// http_503_unknown, http_504_timeout. Late or damaged: delay, delay_before, truncated,
+    /// reply_cut. At once: clock_skew, maintenance. On streams: stream_duplicate,
+    /// stream_reorder, stream_drop, stream_silent, stream_reset, stream_garbage,
+    /// stream_not_utf8, stream_wrong_kind, stream_too_long.
     #[arg(long, value_name = "FAULT", verbatim_doc_comment)]
     fault: Vec<fault::FaultArg>,
 

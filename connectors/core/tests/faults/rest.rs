@@ -19,6 +19,7 @@ macro_rules! rest_faults {
             reply_lost_after_execution,
             reply_delayed,
             reply_truncated,
+            connection_cut_in_the_middle_of_the_reply,
             request_delayed,
             request_delayed_beyond_its_window,
             connection_reset_before_the_request_was_read,
@@ -71,6 +72,11 @@ async fn found_after<E: Exchange>(it: &Scene<E>, kind: FaultKind) {
         let unknown = it.is_found(it.client.place(&order).await, &order).await;
         assert!(matches!(unknown.cause, UnknownCause::Transport(_)), "{unknown:?}");
     }
+}
+
+/// Its header told how long it would be: what came is never taken for the whole.
+pub(crate) async fn connection_cut_in_the_middle_of_the_reply<E: Exchange>() {
+    everywhere::<E>(Setup::default(), async |it| found_after(it, FaultKind::ReplyCut).await).await;
 }
 
 pub(crate) async fn reply_truncated<E: Exchange>() {

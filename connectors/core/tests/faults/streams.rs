@@ -6,8 +6,8 @@ use hoox_connector::conformance::Verdict;
 use hoox_connector::conformance::live::{Stage, sessions};
 use hoox_connector::session::{Backoff, SessionConfig};
 use hoox_connector::socket::{
-    AccountConfig, AccountEvent, AccountFeed, Delivery, MarketConfig, MarketEvent, MarketFeed,
-    Subscriber,
+    AccountConfig, AccountEvent, AccountFeed, Delivery, FeedEvent, MarketConfig, MarketEvent,
+    MarketFeed, Subscriber,
 };
 use hoox_connector::{
     Channel, ClientOrderId, Decimal, OrderClass, OrderStatus, SystemClock, Topic,
@@ -27,6 +27,10 @@ macro_rules! stream_faults {
             market_events_lost,
             market_socket_silent,
             market_connection_reset,
+            market_frame_garbage,
+            market_frame_not_utf8,
+            market_frame_of_the_wrong_kind,
+            market_frame_too_long,
             account_events_duplicated,
             account_events_reordered,
             account_socket_silent,
@@ -85,6 +89,22 @@ pub(crate) async fn market_connection_reset<E: Exchange>() {
     market_reconnects::<E>(FaultKind::StreamReset).await;
 }
 
+pub(crate) async fn market_frame_garbage<E: Exchange>() {
+    market_reconnects::<E>(FaultKind::StreamGarbage).await;
+}
+
+pub(crate) async fn market_frame_not_utf8<E: Exchange>() {
+    market_reconnects::<E>(FaultKind::StreamNotUtf8).await;
+}
+
+pub(crate) async fn market_frame_of_the_wrong_kind<E: Exchange>() {
+    market_reconnects::<E>(FaultKind::StreamWrongKind).await;
+}
+
+pub(crate) async fn market_frame_too_long<E: Exchange>() {
+    market_reconnects::<E>(FaultKind::StreamTooLong).await;
+}
+
 async fn market_reconnects<E: Exchange>(kind: FaultKind) {
     on_both_markets::<E>(walking(), async |it| {
         let mut config = MarketConfig::default();
@@ -94,7 +114,15 @@ async fn market_reconnects<E: Exchange>(kind: FaultKind) {
             let mut events = feed.events();
             let channels = [Channel::BookTop, Channel::Depth];
             feed.subscribe(&channels.map(|channel| Topic { channel, symbol: Some(symbol()) }));
-            until(&mut events, |it| matches!(it, MarketEvent::BookChanged { .. })).await;
+            // Some topics are told before the last one is answered: the fault is for a connection
+            // that carries the session.
+            let (mut connected, mut book) = (false, false);
+            until(&mut events, |it| {
+                connected |= matches!(it, MarketEvent::Connected { .. });
+                book |= matches!(it, MarketEvent::BookChanged { .. });
+                connected && book
+            })
+            .await;
             it.venue.with(|it| it.queue_fault(Fault::new(kind)));
             until(&mut events, |it| matches!(it, MarketEvent::Disconnected { .. })).await;
             until(&mut events, |it| matches!(it, MarketEvent::Connected { .. })).await;
@@ -230,12 +258,15 @@ pub(crate) async fn account_wrong_credentials<E: Exchange>() {
     .await;
 }
 
-pub(crate) async fn until<V: Clone>(events: &mut Subscriber<V>, mut there: impl FnMut(&V) -> bool) {
+pub(crate) async fn until<V: FeedEvent>(
+    events: &mut Subscriber<V>,
+    mut there: impl FnMut(&V) -> bool,
+) {
     loop {
         match events.next().await {
             Some(Delivery::Event(event)) if there(&event) => return,
             Some(Delivery::Event(_)) => {}
-            Some(Delivery::Lagged { lost }) => panic!("{lost} events lost"),
+            Some(Delivery::Lagged { lost }) => panic!("lost: {lost}"),
             None => panic!("the feed has ended"),
         }
     }

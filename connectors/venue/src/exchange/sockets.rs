@@ -54,7 +54,8 @@ impl Exchange {
                     FaultKind::ReplyLost
                     | FaultKind::ResetBefore
                     | FaultKind::ResetAfter
-                    | FaultKind::Truncated => Handled::Drop,
+                    | FaultKind::Truncated
+                    | FaultKind::ReplyCut => Handled::Drop,
                     FaultKind::Delay | FaultKind::DelayBefore => {
                         Handled::HandleAfter(fault.ms_or(0))
                     }
@@ -286,7 +287,7 @@ impl<F: Front> Books<F> {
 fn verdict(fault: Fault) -> Verdict {
     match fault.kind {
         FaultKind::ReplyLost => Verdict::Handle(Answers::Lost),
-        FaultKind::ResetAfter => Verdict::HandleAndReset,
+        FaultKind::ResetAfter | FaultKind::ReplyCut => Verdict::HandleAndReset,
         FaultKind::ResetBefore => Verdict::Reset,
         FaultKind::Delay => Verdict::Handle(Answers::Late(fault.ms_or(0))),
         FaultKind::DelayBefore => Verdict::Late(fault.ms_or(0)),

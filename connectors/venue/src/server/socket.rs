@@ -16,7 +16,8 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Notify;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame as WireFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
 
@@ -30,6 +31,9 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The exchange is looked at again at least this often while sessions are open.
 const LONGEST_WAIT_MS: u64 = 1_000;
+
+/// How much is read at a time. The library fills as much with zeros before each read.
+const READ_SIZE: usize = 16 * 1024;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -105,7 +109,7 @@ impl Sockets {
                 pause(ms).await;
                 return Err(Some(reply));
             }
-            Err(Handled::Drop) => return Err(None),
+            Err(Handled::Drop | Handled::Cut(_)) => return Err(None),
             Err(Handled::HandleAfter(ms)) => {
                 pause(ms).await;
                 lock(&self.exchange).connect_late(now_ms(), request).map_err(Some)?
@@ -124,6 +128,7 @@ impl Sockets {
         match upgrade.await {
             Ok(upgraded) => {
                 let config = WebSocketConfig::default()
+                    .read_buffer_size(READ_SIZE)
                     .max_message_size(Some(MAX_MESSAGE))
                     .max_frame_size(Some(MAX_MESSAGE));
                 let io = TokioIo::new(upgraded);
@@ -191,6 +196,10 @@ impl Sockets {
         let message = match frame {
             Frame::Text(text) => tungstenite::Message::Text(text.into()),
             Frame::Binary(bytes) => tungstenite::Message::Binary(bytes.into()),
+            Frame::NotUtf8(bytes) => {
+                let text = OpCode::Data(Data::Text);
+                tungstenite::Message::Frame(WireFrame::message(bytes, text, true))
+            }
             Frame::Ping(payload) => tungstenite::Message::Ping(payload.into()),
             Frame::Close(code, reason) => {
                 let frame = CloseFrame {
@@ -212,14 +221,14 @@ impl Sockets {
         tokio::pin!(sending);
         loop {
             tokio::select! {
+                // First: the bell that rang for this very frame must not hold it up.
+                biased;
                 sent = &mut sending => return sent.map(|()| true),
+                // Whatever else it rings for is taken once this frame is out.
                 () = bell.notified() => {
                     if lock(&self.exchange).is_cut(session) {
                         return Ok(false);
                     }
-                    // The bell may have rung for frames that wait behind this one.
-                    bell.notify_one();
-                    tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             }
         }

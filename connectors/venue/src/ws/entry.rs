@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::damage::damaged;
 use super::outbox::{Answers, Outbox};
 use super::sessions::Bench;
 use super::{Cx, Frame, Front, Message, Policy};
@@ -141,7 +142,11 @@ impl<S: std::fmt::Debug> Entry<S> {
                     let ms = fault.ms_or(u64::MAX);
                     self.silent_until_ms = now_ms.saturating_add(ms);
                 }
-                _ => {}
+                kind => {
+                    if let Some(damaged) = damaged(kind, &frame) {
+                        self.out.put(damaged);
+                    }
+                }
             }
         }
         hits

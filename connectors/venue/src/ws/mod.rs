@@ -6,6 +6,7 @@
 //! what a client leaves unread, and the faults that hit streams. What is said on a connection is
 //! the front's matter.
 
+mod damage;
 mod entry;
 mod outbox;
 mod sessions;
@@ -56,6 +57,8 @@ pub enum Frame {
     Text(String),
     /// Send a binary message.
     Binary(Vec<u8>),
+    /// Send a text message of these bytes, which are not UTF-8.
+    NotUtf8(Vec<u8>),
     /// Send a ping.
     Ping(Vec<u8>),
     /// Send a closing frame with this code and reason, then close. Nothing follows.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Frame;
+use super::damage::half;
 
 /// Frames that may wait at a time; a client further behind is disconnected.
 const MAX_FRAMES: usize = 20_000;
@@ -65,12 +66,7 @@ impl Outbox {
             Answers::Late(ms) => self.insert(self.now_ms.saturating_add(ms), frame),
             Answers::Lost => {}
             Answers::Cut => self.put(match frame {
-                Frame::Text(mut text) => {
-                    let half = text.len() / 2;
-                    let cut = (0..=half).rev().find(|n| text.is_char_boundary(*n));
-                    text.truncate(cut.unwrap_or(0));
-                    Frame::Text(text)
-                }
+                Frame::Text(text) => Frame::Text(half(&text).to_owned()),
                 Frame::Binary(mut bytes) => {
                     bytes.truncate(bytes.len() / 2);
                     Frame::Binary(bytes)
@@ -180,7 +176,7 @@ impl From<Vec<u8>> for Frame {
 fn size(frame: &Frame) -> usize {
     match frame {
         Frame::Text(text) => text.len(),
-        Frame::Binary(bytes) | Frame::Ping(bytes) => bytes.len(),
+        Frame::Binary(bytes) | Frame::NotUtf8(bytes) | Frame::Ping(bytes) => bytes.len(),
         Frame::Close(..) | Frame::Reset => 0,
     }
 }

@@ -213,7 +213,7 @@ async fn execute(
     });
     match handled {
         Handled::Reply(reply) => Some(reply),
-        Handled::Drop => None,
+        Handled::Drop | Handled::Cut(_) => None,
         Handled::ReplyAfter(ms, reply) => {
             world.time.sleep(ms * MS).await;
             Some(reply)

@@ -174,7 +174,7 @@ impl Socket {
             match frame {
                 Frame::Text(text) => self.hear(Heard::Text(text)),
                 Frame::Close(..) | Frame::Reset => ended = true,
-                Frame::Ping(_) | Frame::Binary(_) => {}
+                Frame::Ping(_) | Frame::Binary(_) | Frame::NotUtf8(_) => {}
             }
         }
         if ended {

@@ -4,33 +4,46 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use hoox_benches::{LINEAR_RESULT, SPOT_FULL, SPOT_RESULT, linear, spot, spot_exchange_info};
-use hoox_binance::Binance;
-use hoox_connector::{Decimal, ExchangeProvider, Headers, OperationKind};
+use hoox_benches::{
+    API_KEY, BYBIT_ACK, LINEAR_RESULT, MEXC_LINEAR_ACK, MEXC_SPOT_ACK, SECRET, SPOT_FULL,
+    SPOT_RESULT, linear, spot, spot_exchange_info,
+};
+use hoox_bybit::Bybit;
+use hoox_connector::{Credentials, Decimal, ExchangeProvider, Headers, OperationKind};
+use hoox_mexc::Mexc;
 use serde::{Deserialize, Deserializer};
 use std::hint::black_box;
 
 fn acknowledgement(c: &mut Criterion) {
-    order(c, "ack_spot_full", &spot(), SPOT_FULL);
-    order(c, "ack_spot_result", &spot(), SPOT_RESULT);
-    order(c, "ack_linear_result", &linear(), LINEAR_RESULT);
+    order::<Order<'_>>(c, "ack_spot_full", &spot(), SPOT_FULL);
+    order::<Order<'_>>(c, "ack_spot_result", &spot(), SPOT_RESULT);
+    order::<Order<'_>>(c, "ack_linear_result", &linear(), LINEAR_RESULT);
+    let keys = || Credentials::hmac(API_KEY, SECRET);
+    order::<Bybit_<'_>>(c, "ack_bybit", &Bybit::linear(keys()), BYBIT_ACK);
+    order::<MexcSpot<'_>>(c, "ack_mexc_spot", &Mexc::spot(keys()), MEXC_SPOT_ACK);
+    order::<MexcLinear<'_>>(c, "ack_mexc_linear", &Mexc::linear(keys()), MEXC_LINEAR_ACK);
 }
 
-fn order(c: &mut Criterion, name: &str, binance: &Binance, body: &str) {
+fn order<'a, T: Deserialize<'a>>(
+    c: &mut Criterion,
+    name: &str,
+    provider: &impl ExchangeProvider,
+    body: &'a str,
+) {
     let mut bytes = body.as_bytes().to_vec();
     let mut group = c.benchmark_group(name);
     group.throughput(Throughput::Bytes(bytes.len() as u64));
     group.bench_function("hoox", |b| {
         b.iter(|| {
             let body = black_box(bytes.as_mut_slice());
-            binance.decode(&OperationKind::Place.into(), 200, Headers::none(), body).unwrap()
+            provider.decode(&OperationKind::Place.into(), 200, Headers::none(), body).unwrap()
         });
     });
     group.bench_function("serde_json", |b| {
-        b.iter(|| serde_json::from_slice::<Order<'_>>(black_box(body.as_bytes())).unwrap());
+        b.iter(|| serde_json::from_slice::<T>(black_box(body.as_bytes())).unwrap());
     });
     group.bench_function("sonic_rs", |b| {
-        b.iter(|| sonic_rs::from_slice::<Order<'_>>(black_box(body.as_bytes())).unwrap());
+        b.iter(|| sonic_rs::from_slice::<T>(black_box(body.as_bytes())).unwrap());
     });
     group.finish();
 }
@@ -164,6 +177,52 @@ struct Fill<'a> {
     #[serde(deserialize_with = "decimal")]
     commission: Decimal,
     commission_asset: &'a str,
+}
+
+/// What Bybit acknowledges an order with.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)] // only read into
+struct Bybit_<'a> {
+    ret_code: i64,
+    #[serde(borrow)]
+    result: BybitIds<'a>,
+    time: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)] // only read into
+struct BybitIds<'a> {
+    order_id: &'a str,
+    order_link_id: &'a str,
+}
+
+/// What of MEXC's acknowledgement on spot a caller needs.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)] // only read into
+struct MexcSpot<'a> {
+    order_id: &'a str,
+    transact_time: u64,
+}
+
+/// What MEXC acknowledges a futures order with.
+#[derive(Deserialize)]
+#[allow(dead_code)] // only read into
+struct MexcLinear<'a> {
+    success: bool,
+    code: i64,
+    #[serde(borrow)]
+    data: MexcIds<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)] // only read into
+struct MexcIds<'a> {
+    order_id: &'a str,
+    ts: u64,
 }
 
 #[derive(Deserialize)]

@@ -134,8 +134,6 @@ struct Order {
 impl Order {
     fn report(&self) -> OrderReport {
         let fields = Fields {
-            client_order_id: Some(self.client_order_id),
-            orig_client_order_id: Some(self.orig_client_order_id),
             price: Some(self.price),
             avg_price: Some(self.avg_price),
             cum_quote: Some(self.cum_quote),
@@ -150,7 +148,10 @@ impl Order {
             ..Fields::default()
         };
         let amounts = (self.orig_qty.0, self.executed_qty.0);
-        fields.report_of(self.symbol, self.order_id, self.side, self.status, amounts)
+        let mut it = fields.report_of(self.symbol, self.order_id, self.side, self.status, amounts);
+        // On a spot cancellation the plain id is the cancellation's own.
+        it.client_order_id = self.orig_client_order_id.or(self.client_order_id);
+        it
     }
 }
 

@@ -3,6 +3,8 @@
 //! Every reply is an envelope of a code, a message, a result and a time (v5 guide, "Common response
 //! parameters"). The HTTP status is 200 for errors too.
 
+mod scan;
+
 use std::borrow::Cow;
 
 use hoox_connector::json::{self, Integer, MaybeNumber, Number, lenient};
@@ -156,8 +158,11 @@ impl<'a> Answer<'a, '_> {
         }
     }
 
-    /// The acknowledgement of an order, in one pass and without allocating.
+    /// The acknowledgement of an order, without allocating.
     fn accepted(&self) -> Result<Reply, VenueError> {
+        if let Some(accepted) = scan::accepted(self.body) {
+            return Ok(Reply::Accepted(accepted));
+        }
         self.read(|ids: Ids, at| match ids.order_id {
             Some(_) => Ok(Reply::Accepted(ids.accepted(at))),
             None => Err(malformed(self.op, "result.orderId", "missing or not an id")),

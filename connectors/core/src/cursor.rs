@@ -1,6 +1,11 @@
 //! A reader for the replies that are waited for: it walks a JSON text once, in place, and builds
 //! nothing.
 
+use rust_decimal::Decimal;
+
+use crate::decimal::{self, Parts};
+use crate::{parse_decimal, swar};
+
 /// How deep a skipped value may nest; replies to orders nest two deep.
 const DEPTH_MAX: usize = 16;
 
@@ -27,8 +32,7 @@ const DEPTH_MAX: usize = 16;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
+    left: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
@@ -36,38 +40,105 @@ impl<'a> Cursor<'a> {
     /// character anywhere. With those out of the way once, a text ends at the next quote.
     #[inline]
     pub fn new(body: &'a [u8]) -> Option<Self> {
-        // Looks at every byte, so that the compiler can take many at once.
-        let unusual = |found, byte: &u8| found | (*byte < b' ') | (*byte == b'\\');
-        if body.iter().fold(false, unusual) {
+        // Looks at every byte, so that the compiler can take many at once: as signed numbers, what is
+        // no ASCII is below the space too.
+        let unusual = |found, byte: &u8| found | (byte.cast_signed() < 0x20) | (*byte == b'\\');
+        if body.iter().fold(false, unusual) && !is_usual(body) {
             return None;
         }
-        core::str::from_utf8(body).ok().map(|text| Self { text, at: 0 })
+        Some(Self { left: body })
     }
 
     /// Reads an object, and calls `member` after each name, to read the value.
     #[inline]
-    pub fn object(
-        &mut self,
-        mut member: impl FnMut(&mut Self, &'a str) -> Option<()>,
-    ) -> Option<()> {
+    pub fn object(&mut self, member: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        self.open()?;
+        self.rest(member)
+    }
+
+    /// Begins an object, whose members are then asked for by [`next_is`](Self::next_is), in the order
+    /// in which they usually come, and the others read by [`rest`](Self::rest): a name that is foreseen
+    /// costs a comparison, any other a search.
+    ///
+    /// ```
+    /// use hoox_connector::Cursor;
+    ///
+    /// fn sum(body: &[u8]) -> Option<u64> {
+    ///     let (mut cursor, mut sum) = (Cursor::new(body)?, 0);
+    ///     cursor.open()?;
+    ///     if cursor.next_is("a") {
+    ///         sum += cursor.whole()?;
+    ///         cursor.separator()?;
+    ///     }
+    ///     cursor.rest(|cursor, name| match name {
+    ///         "a" | "b" => cursor.whole().map(|value| sum += value),
+    ///         _ => cursor.skip(),
+    ///     })?;
+    ///     Some(sum)
+    /// }
+    ///
+    /// assert_eq!(sum(br#"{"a":1,"b":2}"#), Some(3));
+    /// assert_eq!(sum(br#"{"c":[],"b":2,"a":1}"#), Some(3));
+    /// ```
+    #[inline]
+    pub fn open(&mut self) -> Option<()> {
         self.eat(b'{')?;
-        if self.peek()? == b'}' {
-            self.at += 1;
-            return Some(());
+        matches!(self.peek()?, b'"' | b'}').then_some(())
+    }
+
+    /// Whether the next member has this name, which is then passed over: read its value, then call
+    /// [`separator`](Self::separator). `name` must be one that JSON does not escape.
+    #[inline(always)] // so that the name is a constant here
+    pub fn next_is(&mut self, name: &str) -> bool {
+        let Some((front, behind)) = self.left.split_at_checked(name.len() + 3) else {
+            return false;
+        };
+        let found = matches!(front, [b'"', inner @ .., b'"', b':'] if inner == name.as_bytes());
+        if found {
+            self.left = behind;
         }
-        loop {
+        found
+    }
+
+    /// Passes over what comes between a member's value and the next member, if there is one.
+    #[inline(always)] // so that the usual case is
+    pub fn separator(&mut self) -> Option<()> {
+        match self.left {
+            [b',', behind @ ..] if behind.first() == Some(&b'"') => {
+                self.left = behind;
+                Some(())
+            }
+            _ => self.unusual_separator(),
+        }
+    }
+
+    /// Passes over the next member if it has this name.
+    #[inline(always)] // as next_is
+    pub fn skip_if(&mut self, name: &str) -> Option<()> {
+        if self.next_is(name) {
+            self.skip()?;
+            self.separator()?;
+        }
+        Some(())
+    }
+
+    /// Reads the members that are left of an object, and its end.
+    #[inline]
+    pub fn rest(&mut self, mut member: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
+        while self.peek()? != b'}' {
             let name = self.string()?;
             self.eat(b':')?;
             member(self, name)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                _ => return None,
-            }
+            self.separator()?;
         }
+        self.pass(1)
+    }
+
+    /// Keeps the value of a member; `None` if it has come before, which is for the other reader to
+    /// complain of.
+    #[inline]
+    pub fn keep<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+        slot.is_none().then(|| *slot = Some(value))
     }
 
     /// Reads an array, and calls `element` to read each element.
@@ -75,17 +146,15 @@ impl<'a> Cursor<'a> {
     pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.eat(b'[')?;
         if self.peek()? == b']' {
-            self.at += 1;
-            return Some(());
+            return self.pass(1);
         }
         loop {
             element(self)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b']' => {
-                    self.at += 1;
-                    return Some(());
-                }
+            let byte = self.peek()?;
+            self.pass(1)?;
+            match byte {
+                b',' => {}
+                b']' => return Some(()),
                 _ => return None,
             }
         }
@@ -94,30 +163,23 @@ impl<'a> Cursor<'a> {
     /// Reads a text without escapes.
     #[inline]
     pub fn string(&mut self) -> Option<&'a str> {
+        // Known to be UTF-8 as a whole; this is for the type.
+        core::str::from_utf8(self.string_bytes()?).ok()
+    }
+
+    #[inline]
+    fn string_bytes(&mut self) -> Option<&'a [u8]> {
         self.eat(b'"')?;
-        let start = self.at;
-        let length = up_to_quote(self.text.as_bytes().get(start..)?)?;
-        self.at = start + length + 1;
-        self.text.get(start..start + length)
+        let length = swar::up_to_quote(self.left)?;
+        let text = self.left.get(..length)?;
+        self.pass(length + 1)?;
+        Some(text)
     }
 
     /// Reads a number, `true`, `false` or `null`, as its text.
     #[inline]
     pub fn bare(&mut self) -> Option<&'a str> {
-        self.peek()?;
-        let start = self.at;
-        let rest = self.text.as_bytes().get(start..)?;
-        let (whole, after) = digits(rest);
-        // Most are whole numbers; they are looked at once.
-        if let ([b'1'..=b'9', ..], [b',' | b'}', ..]) = (whole, after) {
-            self.at = start + whole.len();
-            return self.text.get(start..self.at);
-        }
-        let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ');
-        let length = rest.iter().position(ends).unwrap_or(rest.len());
-        self.at = start + length;
-        let text = self.text.get(start..self.at)?;
-        (matches!(text, "true" | "false" | "null") || is_number(text.as_bytes())).then_some(text)
+        core::str::from_utf8(self.bare_bytes()?).ok()
     }
 
     /// Reads a text without escapes, or what [`bare`](Self::bare) reads.
@@ -126,10 +188,50 @@ impl<'a> Cursor<'a> {
         if self.peek()? == b'"' { self.string() } else { self.bare() }
     }
 
+    /// Reads a whole number without a sign.
+    #[inline]
+    pub fn whole(&mut self) -> Option<u64> {
+        self.peek()?;
+        self.short_whole().or_else(|| self.bare()?.parse().ok())
+    }
+
+    /// Reads a whole number, or the text of one.
+    #[inline]
+    pub fn integer(&mut self) -> Option<i64> {
+        if self.peek()? != b'"'
+            && let Some(value) = self.short_whole()
+        {
+            return value.try_into().ok();
+        }
+        self.scalar()?.parse().ok()
+    }
+
+    /// Reads a decimal from a number, or from the text of one.
+    #[inline(always)] // so that the decimal is made where it is kept
+    pub fn decimal(&mut self) -> Option<Decimal> {
+        match self.short_decimal().some() {
+            Some(value) => Some(value),
+            None => parse_decimal(self.scalar()?).ok(),
+        }
+    }
+
+    /// Reads a decimal, or its absence: `null`, `""`, or `"null"`, as some venues write it.
+    #[inline(always)] // as above
+    pub fn maybe_decimal(&mut self) -> Option<Option<Decimal>> {
+        match self.short_decimal().some() {
+            Some(value) => Some(Some(value)),
+            None => self.unusual_decimal(),
+        }
+    }
+
     /// Passes over a value of any kind.
     #[inline]
     pub fn skip(&mut self) -> Option<()> {
-        self.skip_within(DEPTH_MAX)
+        match self.peek()? {
+            b'"' => self.string_bytes().map(drop),
+            b'{' | b'[' => self.skip_within(DEPTH_MAX),
+            _ => self.bare_bytes().map(drop),
+        }
     }
 
     /// Whether nothing but space is left.
@@ -140,7 +242,6 @@ impl<'a> Cursor<'a> {
 
     fn skip_within(&mut self, depth: usize) -> Option<()> {
         match self.peek()? {
-            b'"' => self.string().map(drop),
             b'{' => {
                 let depth = depth.checked_sub(1)?;
                 self.object(|cursor, _| cursor.skip_within(depth))
@@ -149,43 +250,113 @@ impl<'a> Cursor<'a> {
                 let depth = depth.checked_sub(1)?;
                 self.array(|cursor| cursor.skip_within(depth))
             }
-            _ => self.bare().map(drop),
+            _ => self.skip(),
         }
+    }
+
+    /// At the end, or with space between.
+    fn unusual_separator(&mut self) -> Option<()> {
+        match self.peek()? {
+            b',' => {
+                self.pass(1)?;
+                (self.peek()? == b'"').then_some(())
+            }
+            b'}' => Some(()),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn bare_bytes(&mut self) -> Option<&'a [u8]> {
+        self.peek()?;
+        // Most are whole numbers.
+        let minus = usize::from(self.left.starts_with(b"-"));
+        let (_, digits) = swar::digits(self.left.get(minus..)?);
+        let length = match digits > 0 && ends_bare(self.left, minus + digits) {
+            true => minus + digits,
+            false => {
+                let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ');
+                let length = self.left.iter().position(ends).unwrap_or(self.left.len());
+                let text = self.left.get(..length)?;
+                if !matches!(text, b"true" | b"false" | b"null") && !is_number(text) {
+                    return None;
+                }
+                length
+            }
+        };
+        let text = self.left.get(..length)?;
+        self.pass(length)?;
+        Some(text)
+    }
+
+    /// A whole number as nearly all are; where it is not one, nothing is consumed.
+    #[inline]
+    fn short_whole(&mut self) -> Option<u64> {
+        let (value, length) = swar::digits(self.left);
+        if !(1..=swar::DIGITS_MAX).contains(&length) || !ends_bare(self.left, length) {
+            return None;
+        }
+        self.pass(length)?;
+        Some(value)
+    }
+
+    fn unusual_decimal(&mut self) -> Option<Option<Decimal>> {
+        match self.scalar()? {
+            "" | "null" => Some(None),
+            text => parse_decimal(text).ok().map(Some),
+        }
+    }
+
+    /// A decimal as nearly all are; where it is not one, nothing but space is consumed.
+    fn short_decimal(&mut self) -> Parts {
+        let quoted = self.peek() == Some(b'"');
+        let Some(inner) = self.left.get(usize::from(quoted)..) else { return Parts::NONE };
+        let Some((parts, length)) = decimal::leading(inner) else { return Parts::NONE };
+        match inner.get(length..) {
+            Some([b'"', behind @ ..]) if quoted => self.left = behind,
+            Some(behind) if !quoted && ends_bare(inner, length) => self.left = behind,
+            _ => return Parts::NONE,
+        }
+        parts
     }
 
     /// The next byte that is not space, which is not consumed.
     #[inline]
     fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.text.as_bytes().get(self.at)? {
-                b' ' => self.at += 1,
-                byte => return Some(*byte),
-            }
+        while let [b' ', behind @ ..] = self.left {
+            self.left = behind;
         }
+        self.left.first().copied()
     }
 
     #[inline]
     fn eat(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
+        if self.peek()? != byte {
+            return None;
+        }
+        self.pass(1)
+    }
+
+    #[inline]
+    fn pass(&mut self, length: usize) -> Option<()> {
+        self.left = self.left.get(length..)?;
+        Some(())
     }
 }
 
-/// How many bytes come before the next quote. Looks at eight at a time.
+/// What [`Cursor::new`] takes that is not all printable ASCII.
+#[cold]
+fn is_usual(body: &[u8]) -> bool {
+    let unusual = |byte: &u8| *byte < b' ' || *byte == b'\\';
+    !body.iter().any(unusual) && core::str::from_utf8(body).is_ok()
+}
+
+/// Whether a number of JSON's own ends after `length` bytes. It begins with no zero to spare.
 #[inline]
-fn up_to_quote(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = ONES << 7;
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'"'));
-        // The lowest byte that is marked was zero; only bytes above it may be marked wrongly.
-        let found = word.wrapping_sub(ONES) & !word & HIGHS;
-        if found != 0 {
-            return Some(index * 8 + (found.trailing_zeros() / 8) as usize);
-        }
-    }
-    let at = tail.iter().position(|byte| *byte == b'"')?;
-    Some(bytes.len() - tail.len() + at)
+fn ends_bare(bytes: &[u8], length: usize) -> bool {
+    let unsigned = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    matches!(bytes.get(length), Some(b',' | b'}' | b']' | b' '))
+        && !matches!(unsigned, [b'0', b'0'..=b'9', ..])
 }
 
 /// RFC 8259, section 6.
@@ -275,6 +446,108 @@ mod tests {
         }
         assert!(takes(&"[".repeat(16)[..].to_owned().add("]", 16)));
         assert!(!takes(&"[".repeat(17)[..].to_owned().add("]", 17)), "too deep");
+    }
+
+    #[test]
+    fn members_are_read_in_any_order_and_once() {
+        let read = |text: &str| {
+            let (mut cursor, mut a, mut b) = (Cursor::new(text.as_bytes())?, None, None);
+            cursor.open()?;
+            if cursor.next_is("a") {
+                a = Some(cursor.whole()?);
+                cursor.separator()?;
+            }
+            if cursor.next_is("b") {
+                b = Some(cursor.whole()?);
+                cursor.separator()?;
+            }
+            cursor.rest(|cursor, name| match name {
+                "a" => Cursor::keep(&mut a, cursor.whole()?),
+                "b" => Cursor::keep(&mut b, cursor.whole()?),
+                _ => cursor.skip(),
+            })?;
+            cursor.end()?;
+            Some((a, b))
+        };
+        for text in [
+            r#"{"a":1,"b":2}"#,
+            r#"{"b":2,"a":1}"#,
+            r#"{"c":{},"a":1,"b":2,"d":"b"}"#,
+            r#" { "a" : 1 , "b" : 2 } "#,
+            r#"{"a": 1, "ab":3, "b": 2}"#,
+        ] {
+            assert_eq!(read(text), Some((Some(1), Some(2))), "{text}");
+        }
+        assert_eq!(read("{}"), Some((None, None)));
+        for text in [
+            r#"{"a":1,"b":2,"a":1}"#,
+            r#"{"b":2,"b":2}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1,"b":2,}"#,
+            r#"{,"a":1}"#,
+            r#"{"a":1 "b":2}"#,
+            r#"{"a":1;"b":2}"#,
+            r#"{"a":1"#,
+            r#"{"a":}"#,
+            r#"{"a"#,
+            r#"{"a":1}}"#,
+            r#"{"a":01}"#,
+            r#"{"a":"1"}"#,
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_from_numbers_and_texts() {
+        let list = |text| Cursor { left: text };
+        let decimal = |text: &'static str| {
+            let mut cursor = list(text.as_bytes());
+            let value = cursor.decimal()?;
+            (cursor.left == b"," || cursor.left == b" ]").then(|| value.to_string())
+        };
+        for (text, value) in [
+            ("0.10,", "0.10"),
+            ("\"0.10\",", "0.10"),
+            (" -3.5 ]", "-3.5"),
+            ("\"-3.5\" ]", "-3.5"),
+            ("1e3,", "1000"),
+            ("\"3.4103e-06\",", "0.0000034103"),
+            ("\"12345678.87654321\",", "12345678.87654321"),
+            ("\"1234567890123456789.5\",", "1234567890123456789.5"),
+            ("\"007\",", "7"),
+        ] {
+            assert_eq!(decimal(text).as_deref(), Some(value), "{text}");
+        }
+        for text in ["007,", "-00,", "1.,", ".5,", "\"1,\",", "\"\",", "null,", "true,", "\"1", "1"]
+        {
+            assert_eq!(decimal(text), None, "{text}");
+        }
+        let maybe = |text: &'static str| list(text.as_bytes()).maybe_decimal();
+        for text in ["null,", "\"\",", "\"null\","] {
+            assert_eq!(maybe(text), Some(None), "{text}");
+        }
+        assert_eq!(maybe("\"1.5\","), Some(Some(Decimal::new(15, 1))));
+        assert_eq!((maybe("\"x\","), maybe("false,")), (None, None));
+        let integer = |text: &'static str| list(text.as_bytes()).integer();
+        for (text, value) in [
+            ("0,", Some(0)),
+            ("-7,", Some(-7)),
+            ("\"-7\",", Some(-7)),
+            ("9223372036854775807}", Some(i64::MAX)),
+            ("9223372036854775808}", None),
+            ("1.0,", None),
+            ("1e3,", None),
+            ("01,", None),
+        ] {
+            assert_eq!(integer(text), value, "{text}");
+        }
+        let whole = |text: &'static str| list(text.as_bytes()).whole();
+        assert_eq!(whole("18446744073709551615,"), Some(u64::MAX));
+        assert_eq!(
+            (whole("18446744073709551616,"), whole("-1,"), whole("\"1\",")),
+            (None, None, None)
+        );
     }
 
     trait Add {

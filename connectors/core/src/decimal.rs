@@ -3,6 +3,8 @@
 use rust_decimal::Decimal;
 use thiserror::Error;
 
+use crate::swar;
+
 /// Why a text is not a decimal that can be kept exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -28,16 +30,61 @@ pub enum DecimalError {
 ///
 /// # Errors
 /// [`DecimalError::Syntax`] or [`DecimalError::Precision`].
+#[inline]
 pub fn parse_decimal(text: &str) -> Result<Decimal, DecimalError> {
-    match text.find(['e', 'E']) {
-        None => parse_plain(text),
-        Some(at) => {
-            let (mantissa, exponent) = text.split_at(at);
-            let exponent = exponent.get(1..).unwrap_or("");
-            let exponent: i32 = exponent.parse().map_err(|_| DecimalError::Syntax)?;
-            scale_by(parse_plain(mantissa)?, exponent)
-        }
+    match leading(text.as_bytes()) {
+        Some((parts, length)) if length == text.len() => Ok(parts.decimal()),
+        _ => parse_unusual(text),
     }
+}
+
+/// A decimal of 64 bits, for two registers: the finished one is written in four pieces, and would be
+/// waited for wherever it is handed on as a whole.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts {
+    mantissa: u64,
+    scale_and_sign: u64,
+}
+
+impl Parts {
+    const NEGATIVE: u64 = 1 << 8;
+    /// No decimal: an option would not fit two registers.
+    pub(crate) const NONE: Self = Self { mantissa: 0, scale_and_sign: u64::MAX };
+
+    #[inline(always)] // so that the decimal is made where it is kept
+    pub(crate) fn some(self) -> Option<Decimal> {
+        (self.scale_and_sign != Self::NONE.scale_and_sign).then(|| self.decimal())
+    }
+
+    #[inline(always)] // as above
+    fn decimal(self) -> Decimal {
+        let (low, high) = (self.mantissa as u32, (self.mantissa >> 32) as u32);
+        let negative = self.scale_and_sign & Self::NEGATIVE != 0;
+        Decimal::from_parts(low, high, 0, negative, self.scale_and_sign as u32 & 0xff)
+    }
+}
+
+/// The decimal that `bytes` begin with, and its length: a sign at most, digits, a fraction at most.
+/// `None` if it is none, or too long for 64 bits.
+#[inline(always)] // its two callers are not
+pub(crate) fn leading(bytes: &[u8]) -> Option<(Parts, usize)> {
+    let unsigned = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let (whole, length) = swar::digits(unsigned);
+    let (fraction, places, point) = match unsigned.get(length..)? {
+        [b'.', rest @ ..] => {
+            let (fraction, places) = swar::digits(rest);
+            (fraction, places, 1)
+        }
+        _ => (0, 0, 0),
+    };
+    // A point stands between digits.
+    if length == 0 || (places == 0 && point == 1) || length + places > swar::DIGITS_MAX {
+        return None;
+    }
+    let mantissa = whole.wrapping_mul(swar::power_of_ten(places)).wrapping_add(fraction);
+    let minus = bytes.len() - unsigned.len();
+    let scale_and_sign = places as u64 | (minus as u64 * Parts::NEGATIVE);
+    Some((Parts { mantissa, scale_and_sign }, minus + length + point + places))
 }
 
 /// Appends `value` as plain digits, with the decimal places it has and never an exponent.
@@ -130,55 +177,50 @@ fn short_quotient(dividend: Decimal, divisor: Decimal) -> Option<Decimal> {
     const POWER: u64 = 10_u64.pow(PLACES);
     let short = |value: Decimal| u64::try_from(value.mantissa()).ok();
     let (a, b) = (short(dividend)?, short(divisor)?);
-    let whole = a.checked_div(b)?;
-    let fraction = a.checked_rem(b)?.checked_mul(POWER)?;
-    if fraction.checked_rem(b)? != 0 {
-        return None;
+    let (mut mantissa, rest) = (a.checked_div(b)?, a.checked_rem(b)?);
+    let mut scale = dividend.scale().checked_sub(divisor.scale());
+    if rest != 0 || scale.is_none() {
+        let fraction = rest.checked_mul(POWER)?;
+        if fraction.checked_rem(b)? != 0 {
+            return None;
+        }
+        mantissa = mantissa.checked_mul(POWER)?.checked_add(fraction.checked_div(b)?)?;
+        scale = (PLACES + dividend.scale()).checked_sub(divisor.scale());
     }
-    let mut mantissa = whole.checked_mul(POWER)?.checked_add(fraction.checked_div(b)?)?;
-    let mut scale = (PLACES + dividend.scale()).checked_sub(divisor.scale())?;
-    while scale > 0 && mantissa.is_multiple_of(10) {
-        (mantissa, scale) = (mantissa / 10, scale - 1);
+    let mut scale = scale?;
+    for zeros in [8, 8, 4, 2, 1] {
+        let power = 10_u64.pow(zeros);
+        if scale >= zeros && mantissa.is_multiple_of(power) {
+            (mantissa, scale) = (mantissa / power, scale - zeros);
+        }
     }
     let mantissa = i64::try_from(mantissa).ok()?;
     (scale <= PLACES).then(|| Decimal::new(mantissa, scale))
 }
 
-/// Up to this many digits fit 64 bits, whatever they are.
-const SHORT_MAX: usize = 19;
-
-#[inline]
-fn parse_plain(text: &str) -> Result<Decimal, DecimalError> {
-    let (negative, digits) = match text.as_bytes() {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        all => (false, all),
-    };
-    let (mut mantissa, mut places) = (0_u64, None);
-    for byte in digits {
-        match byte {
-            b'0'..=b'9' => {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-                places = places.map(|places: u32| places + 1);
-            }
-            b'.' if places.is_none() => places = Some(0),
-            // `rust_decimal` would take underscores; JSON and the venues have none.
-            _ => return Err(DecimalError::Syntax),
+/// A sign in front, an exponent, many digits, or no number.
+#[cold]
+fn parse_unusual(text: &str) -> Result<Decimal, DecimalError> {
+    match text.find(['e', 'E']) {
+        None => parse_plain(text),
+        Some(at) => {
+            let (mantissa, exponent) = text.split_at(at);
+            let exponent = exponent.get(1..).unwrap_or("");
+            let exponent: i32 = exponent.parse().map_err(|_| DecimalError::Syntax)?;
+            scale_by(parse_plain(mantissa)?, exponent)
         }
     }
-    if !matches!((digits.first(), places), (Some(b'0'..=b'9'), None | Some(1..))) {
-        return Err(DecimalError::Syntax);
-    }
-    if digits.len() > SHORT_MAX {
-        return parse_long(text);
-    }
-    let (low, high) = (mantissa as u32, (mantissa >> 32) as u32);
-    Ok(Decimal::from_parts(low, high, 0, negative, places.unwrap_or(0)))
 }
 
-#[cold]
-fn parse_long(text: &str) -> Result<Decimal, DecimalError> {
-    // Its digits are checked; what is left to go wrong is their number.
+fn parse_plain(text: &str) -> Result<Decimal, DecimalError> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    // `rust_decimal` would take underscores; JSON and the venues have none.
+    if !are_digits(whole) || !are_digits(fraction) {
+        return Err(DecimalError::Syntax);
+    }
+    // What is left to go wrong is the number of digits.
     Decimal::from_str_exact(text).map_err(|_| DecimalError::Precision)
 }
 

@@ -49,6 +49,7 @@ pub mod session;
 #[cfg(all(feature = "websocket", not(target_arch = "wasm32")))]
 pub mod socket;
 pub mod stream;
+mod swar;
 mod text;
 mod transport;
 #[cfg(all(feature = "pinned", not(target_arch = "wasm32")))]

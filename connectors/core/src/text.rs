@@ -39,6 +39,7 @@ macro_rules! inline_text {
             ///
             /// # Errors
             /// [`TextError`] if it is empty, too long, or holds a character the kind does not allow.
+            #[inline]
             pub fn new(text: &str) -> Result<Self, TextError> {
                 let allowed: fn(char) -> bool = $allowed;
                 if text.is_empty() {
@@ -48,7 +49,7 @@ macro_rules! inline_text {
                     return Err(TextError::TooLong { length: text.len(), max: $max });
                 };
                 // Every kind allows the plain characters, which are nearly all there are.
-                if text.bytes().all(is_plain) {
+                if are_plain(text) {
                     return Ok(Self { text: inline, plain: true });
                 }
                 match text.chars().find(|character| !allowed(*character)) {
@@ -181,8 +182,23 @@ impl From<u64> for OrderId {
     }
 }
 
-const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+/// Whether a text holds nothing but ASCII letters, digits, `-`, `_` and `.`.
+#[inline]
+fn are_plain(text: &str) -> bool {
+    #[allow(clippy::indexing_slicing)] // while compiling
+    const PLAIN: [bool; 256] = {
+        let mut plain = [false; 256];
+        let mut byte = 0;
+        while byte < plain.len() {
+            let it = byte as u8;
+            plain[byte] = it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.');
+            byte += 1;
+        }
+        plain
+    };
+    // Without an early end: the texts are short, and nearly all are plain.
+    text.bytes()
+        .fold(true, |plain, byte| plain & PLAIN.get(usize::from(byte)).is_some_and(|it| *it))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Replies to neutral values.
 
 pub(crate) mod linear;
+mod scan;
 mod spot;
 
 use core::fmt;

@@ -4,7 +4,7 @@
 use hoox_connector::json::{Integer, MaybeNumber, Number};
 use hoox_connector::{
     Accepted, Asset, ClientOrderId, Cursor, Decimal, Fee, OrderId, OrderReport, Reply, Symbol,
-    TimeInForce, average_price, parse_decimal,
+    TimeInForce, average_price,
 };
 use serde::Deserialize;
 use serde::de::value::{BorrowedStrDeserializer, Error};
@@ -14,11 +14,11 @@ use super::words::{PositionSide_, Side_, Status, Tif, Type, millis};
 
 /// The fields of an order's reply, each at most once, and what they mean.
 #[derive(Default)]
-pub(super) struct Fields {
-    pub(super) symbol: Option<Symbol>,
+pub(super) struct Fields<'a> {
+    pub(super) symbol: Option<&'a str>,
     pub(super) order_id: Option<u64>,
-    pub(super) client_order_id: Option<Option<ClientOrderId>>,
-    pub(super) orig_client_order_id: Option<Option<ClientOrderId>>,
+    pub(super) client_order_id: Option<&'a str>,
+    pub(super) orig_client_order_id: Option<&'a str>,
     pub(super) side: Option<Side_>,
     pub(super) status: Option<Status>,
     pub(super) orig_qty: Option<Number>,
@@ -37,49 +37,129 @@ pub(super) struct Fields {
     pub(super) fills: Option<FeeSum>,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Reads `body` into empty fields; `None` for the other reader.
     #[inline]
-    pub(super) fn read(&mut self, body: &[u8]) -> Option<()> {
+    pub(super) fn read(&mut self, body: &'a [u8]) -> Option<()> {
         let mut cursor = Cursor::new(body)?;
+        let cursor = &mut cursor;
+        cursor.open()?;
+        // The order in which spot writes them; futures begin with the second.
+        self.expect(cursor, "symbol")?;
+        match self.symbol {
+            Some(_) => self.expect_spot(cursor)?,
+            None => self.expect_linear(cursor)?,
+        }
+        cursor.rest(|cursor, name| self.member(cursor, name))?;
+        cursor.end()
+    }
+
+    /// spot rest-api.md, "New order": the order of the examples, which is the venue's.
+    #[inline]
+    fn expect_spot(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        self.expect(cursor, "orderId")?;
+        self.expect(cursor, "orderListId")?;
+        self.expect(cursor, "clientOrderId")?;
+        self.expect(cursor, "transactTime")?;
+        self.expect(cursor, "price")?;
+        self.expect(cursor, "origQty")?;
+        self.expect(cursor, "executedQty")?;
+        self.expect(cursor, "origQuoteOrderQty")?;
+        self.expect(cursor, "cummulativeQuoteQty")?;
+        self.expect(cursor, "status")?;
+        self.expect(cursor, "timeInForce")?;
+        self.expect(cursor, "type")?;
+        self.expect(cursor, "side")?;
+        self.expect(cursor, "workingTime")?;
+        self.expect(cursor, "selfTradePreventionMode")?;
+        self.expect(cursor, "fills")
+    }
+
+    /// linear, "New Order": as the venue writes them; the examples sort some by name.
+    #[inline]
+    fn expect_linear(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        self.expect(cursor, "orderId")?;
+        self.expect(cursor, "symbol")?;
+        self.expect(cursor, "status")?;
+        self.expect(cursor, "clientOrderId")?;
+        self.expect(cursor, "price")?;
+        self.expect(cursor, "avgPrice")?;
+        self.expect(cursor, "origQty")?;
+        self.expect(cursor, "executedQty")?;
+        self.expect(cursor, "cumQty")?;
+        self.expect(cursor, "cumQuote")?;
+        self.expect(cursor, "timeInForce")?;
+        self.expect(cursor, "type")?;
+        self.expect(cursor, "reduceOnly")?;
+        self.expect(cursor, "closePosition")?;
+        self.expect(cursor, "side")?;
+        self.expect(cursor, "positionSide")?;
+        self.expect(cursor, "stopPrice")?;
+        self.expect(cursor, "workingType")?;
+        self.expect(cursor, "priceProtect")?;
+        self.expect(cursor, "origType")?;
+        self.expect(cursor, "priceMatch")?;
+        self.expect(cursor, "selfTradePreventionMode")?;
+        self.expect(cursor, "goodTillDate")?;
+        self.expect(cursor, "updateTime")
+    }
+
+    /// Reads a member if it comes next.
+    #[inline(always)] // the name is a constant, so that `member` comes down to one arm
+    fn expect(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
+        if cursor.next_is(name) {
+            self.member(cursor, name)?;
+            cursor.separator()?;
+        }
+        Some(())
+    }
+
+    #[inline(always)] // as above
+    fn member(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
         let it = self;
         // By length first: two comparisons for a name instead of twenty.
-        cursor.object(|cursor, name| match (name.len(), name) {
-            (4, "side") => set(&mut it.side, named(cursor)?),
-            (4, "type") => set(&mut it.kind, named(cursor)?),
-            (5, "price") => set(&mut it.price, maybe_number(cursor)?),
-            (5, "fills") => set(&mut it.fills, fills(cursor)?),
-            (6, "symbol") => set(&mut it.symbol, Symbol::new(cursor.string()?).ok()?),
-            (6, "status") => set(&mut it.status, named(cursor)?),
-            (7, "orderId") => set(&mut it.order_id, cursor.bare()?.parse().ok()?),
-            (7, "origQty") => set(&mut it.orig_qty, number(cursor)?),
-            (8, "avgPrice") => set(&mut it.avg_price, maybe_number(cursor)?),
-            (8, "cumQuote") => set(&mut it.cum_quote, maybe_number(cursor)?),
-            (9, "stopPrice") => set(&mut it.stop_price, maybe_number(cursor)?),
-            (10, "reduceOnly") => set(&mut it.reduce_only, cursor.bare()?.parse().ok()?),
-            (10, "updateTime") => set(&mut it.update_time, integer(cursor)?),
-            (11, "executedQty") => set(&mut it.executed_qty, number(cursor)?),
-            (11, "timeInForce") => set(&mut it.time_in_force, named(cursor)?),
-            (12, "positionSide") => set(&mut it.position_side, named(cursor)?),
-            (12, "transactTime") => set(&mut it.transact_time, integer(cursor)?),
-            // Another tool's id that is none of ours is as good as none.
-            (13, "clientOrderId") => set(&mut it.client_order_id, cursor.string()?.parse().ok()),
+        match (name.len(), name) {
+            (4, "side") => Cursor::keep(&mut it.side, named(cursor)?),
+            (4, "type") => Cursor::keep(&mut it.kind, named(cursor)?),
+            (5, "price") => Cursor::keep(&mut it.price, MaybeNumber(cursor.maybe_decimal()?)),
+            (5, "fills") => Cursor::keep(&mut it.fills, fills(cursor)?),
+            (6, "symbol") => Cursor::keep(&mut it.symbol, cursor.string()?),
+            (6, "status") => Cursor::keep(&mut it.status, named(cursor)?),
+            (7, "orderId") => Cursor::keep(&mut it.order_id, cursor.whole()?),
+            (7, "origQty") => Cursor::keep(&mut it.orig_qty, Number(cursor.decimal()?)),
+            (8, "avgPrice") => {
+                Cursor::keep(&mut it.avg_price, MaybeNumber(cursor.maybe_decimal()?))
+            }
+            (8, "cumQuote") => {
+                Cursor::keep(&mut it.cum_quote, MaybeNumber(cursor.maybe_decimal()?))
+            }
+            (9, "stopPrice") => {
+                Cursor::keep(&mut it.stop_price, MaybeNumber(cursor.maybe_decimal()?))
+            }
+            (10, "reduceOnly") => Cursor::keep(&mut it.reduce_only, cursor.bare()?.parse().ok()?),
+            (10, "updateTime") => Cursor::keep(&mut it.update_time, Integer(cursor.integer()?)),
+            (11, "executedQty") => Cursor::keep(&mut it.executed_qty, Number(cursor.decimal()?)),
+            (11, "timeInForce") => Cursor::keep(&mut it.time_in_force, named(cursor)?),
+            (12, "positionSide") => Cursor::keep(&mut it.position_side, named(cursor)?),
+            (12, "transactTime") => Cursor::keep(&mut it.transact_time, Integer(cursor.integer()?)),
+            (13, "clientOrderId") => Cursor::keep(&mut it.client_order_id, cursor.string()?),
             (17, "origClientOrderId") => {
-                set(&mut it.orig_client_order_id, cursor.string()?.parse().ok())
+                Cursor::keep(&mut it.orig_client_order_id, cursor.string()?)
             }
             (19, "cummulativeQuoteQty") => {
-                set(&mut it.cummulative_quote_qty, maybe_number(cursor)?)
+                Cursor::keep(&mut it.cummulative_quote_qty, MaybeNumber(cursor.maybe_decimal()?))
             }
             _ => cursor.skip(),
-        })?;
-        cursor.end()
+        }
     }
 
     /// An order of either market; `None` if a field is missing.
     #[inline]
     pub(super) fn report(&self) -> Option<OrderReport> {
-        let amounts = (self.orig_qty?.0, self.executed_qty?.0);
-        Some(self.report_of(self.symbol?, self.order_id?, self.side?, self.status?, amounts))
+        let (symbol, amounts) = (self.symbol()?, (self.orig_qty?.0, self.executed_qty?.0));
+        let mut it = self.report_of(symbol, self.order_id?, self.side?, self.status?, amounts);
+        it.client_order_id = self.client_order_id();
+        Some(it)
     }
 
     /// A spot placement in any of its three shapes; `None` if a field is missing.
@@ -87,26 +167,43 @@ impl Fields {
     pub(super) fn placed(&self) -> Option<Reply> {
         let amount = |number: Option<Number>| number.unwrap_or_default().0;
         let amounts = (amount(self.orig_qty), amount(self.executed_qty));
-        Some(self.placed_of(self.symbol?, self.order_id?, amounts))
+        Some(self.placed_of((self.symbol()?, self.order_id?), self.client_order_id(), amounts))
+    }
+
+    fn symbol(&self) -> Option<Symbol> {
+        Symbol::new(self.symbol?).ok()
+    }
+
+    /// Another tool's id that is none of ours is as good as none.
+    fn client_order_id(&self) -> Option<ClientOrderId> {
+        let read = |text: &str| ClientOrderId::new(text).ok();
+        // On a spot cancellation the plain id is the cancellation's own.
+        self.orig_client_order_id.and_then(read).or_else(|| self.client_order_id.and_then(read))
     }
 
     /// As [`placed`](Self::placed), with the fields that are always there. An ACK has no status.
     #[inline]
-    pub(super) fn placed_of(&self, symbol: Symbol, id: u64, amounts: (Decimal, Decimal)) -> Reply {
+    pub(super) fn placed_of(
+        &self,
+        (symbol, id): (Symbol, u64),
+        client_order_id: Option<ClientOrderId>,
+        amounts: (Decimal, Decimal),
+    ) -> Reply {
         let (Some(side), Some(status)) = (self.side, self.status) else {
             return Reply::Accepted(Accepted {
                 order_id: Some(OrderId::from(id)),
-                client_order_id: self.client_order_id.flatten(),
+                client_order_id,
                 at: self.transact_time.and_then(millis),
             });
         };
         let mut report = self.report_of(symbol, id, side, status, amounts);
+        report.client_order_id = client_order_id;
         report.fee = self.fills.and_then(|sum| sum.0);
         Reply::Order(report)
     }
 
-    /// As [`report`](Self::report), with the fields that are always there; `amounts` are the quantity
-    /// ordered and the quantity filled.
+    /// As [`report`](Self::report), with the fields that are always there, and without the client order
+    /// id; `amounts` are the quantity ordered and the quantity filled.
     #[inline]
     pub(super) fn report_of(
         &self,
@@ -118,8 +215,6 @@ impl Fields {
     ) -> OrderReport {
         let non_zero = |number: Option<MaybeNumber>| number.and_then(MaybeNumber::non_zero);
         let mut it = OrderReport::new(symbol, OrderId::from(id), side.into(), status.into());
-        // On a spot cancellation the plain id is the cancellation's own.
-        it.client_order_id = self.orig_client_order_id.flatten().or(self.client_order_id.flatten());
         it.quantity = Some(amounts.0);
         it.filled_quantity = amounts.1;
         it.price = non_zero(self.price);
@@ -143,44 +238,32 @@ impl Fields {
     }
 }
 
-/// A name that comes twice is for the other reader to complain of.
-#[inline]
-fn set<T>(slot: &mut Option<T>, value: T) -> Option<()> {
-    slot.is_none().then(|| *slot = Some(value))
-}
-
 /// One of an enum's names, by the names its other reader knows.
 #[inline]
 fn named<'a, T: Deserialize<'a>>(cursor: &mut Cursor<'a>) -> Option<T> {
-    let text: BorrowedStrDeserializer<'a, Error> = BorrowedStrDeserializer::new(cursor.string()?);
-    T::deserialize(text).ok()
-}
-
-#[inline]
-fn number(cursor: &mut Cursor<'_>) -> Option<Number> {
-    parse_decimal(cursor.scalar()?).ok().map(Number)
-}
-
-#[inline]
-fn maybe_number(cursor: &mut Cursor<'_>) -> Option<MaybeNumber> {
-    match cursor.scalar()? {
-        "" | "null" => Some(MaybeNumber(None)),
-        text => parse_decimal(text).ok().map(|value| MaybeNumber(Some(value))),
-    }
-}
-
-#[inline]
-fn integer(cursor: &mut Cursor<'_>) -> Option<Integer> {
-    cursor.scalar()?.parse().ok().map(Integer)
+    let name: BorrowedStrDeserializer<'a, Error> = BorrowedStrDeserializer::new(cursor.string()?);
+    T::deserialize(name).ok()
 }
 
 fn fills(cursor: &mut Cursor<'_>) -> Option<FeeSum> {
     let mut sum = FeeSums::default();
     cursor.array(|cursor| {
         let (mut asset, mut amount) = (None, None);
-        cursor.object(|cursor, name| match name {
-            "commission" => set(&mut amount, number(cursor)?.0),
-            "commissionAsset" => set(&mut asset, Asset::new(cursor.string()?).ok()?),
+        cursor.open()?;
+        cursor.skip_if("price")?;
+        cursor.skip_if("qty")?;
+        if cursor.next_is("commission") {
+            amount = Some(cursor.decimal()?);
+            cursor.separator()?;
+        }
+        if cursor.next_is("commissionAsset") {
+            asset = Some(Asset::new(cursor.string()?).ok()?);
+            cursor.separator()?;
+        }
+        cursor.skip_if("tradeId")?;
+        cursor.rest(|cursor, name| match name {
+            "commission" => Cursor::keep(&mut amount, cursor.decimal()?),
+            "commissionAsset" => Cursor::keep(&mut asset, Asset::new(cursor.string()?).ok()?),
             _ => cursor.skip(),
         })?;
         sum.add(Fee { asset: asset?, amount: amount? });

@@ -70,9 +70,6 @@ struct SpotPlaced {
 impl SpotPlaced {
     fn reply(self) -> Reply {
         let fields = Fields {
-            symbol: Some(self.symbol),
-            order_id: Some(self.order_id),
-            client_order_id: Some(self.client_order_id),
             side: self.side,
             status: self.status,
             cummulative_quote_qty: Some(self.cummulative_quote_qty),
@@ -86,7 +83,7 @@ impl SpotPlaced {
         };
         let amounts =
             (self.orig_qty.0.unwrap_or_default(), self.executed_qty.0.unwrap_or_default());
-        fields.placed_of(self.symbol, self.order_id, amounts)
+        fields.placed_of((self.symbol, self.order_id), self.client_order_id, amounts)
     }
 }
 

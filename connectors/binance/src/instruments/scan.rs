@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use hoox_connector::json::MaybeNumber;
-use hoox_connector::{Asset, Cursor, Symbol, parse_decimal};
+use hoox_connector::{Asset, Cursor, Symbol};
 
 use super::{ExchangeInfo, FilterRow, RateLimit, Row, Rules};
 
@@ -12,9 +12,9 @@ pub(super) fn read(body: &[u8]) -> Option<ExchangeInfo<'_>> {
     let mut cursor = Cursor::new(body)?;
     let (mut server_time, mut rate_limits, mut symbols) = (None, None, None);
     cursor.object(|cursor, name| match name {
-        "serverTime" => set(&mut server_time, cursor.bare()?.parse().ok()?),
-        "rateLimits" => set(&mut rate_limits, list(cursor, rate_limit)?),
-        "symbols" => set(&mut symbols, list(cursor, row)?),
+        "serverTime" => Cursor::keep(&mut server_time, cursor.whole()?),
+        "rateLimits" => Cursor::keep(&mut rate_limits, list(cursor, rate_limit)?),
+        "symbols" => Cursor::keep(&mut symbols, list(cursor, row)?),
         _ => cursor.skip(),
     })?;
     cursor.end()?;
@@ -29,11 +29,11 @@ fn rate_limit<'a>(cursor: &mut Cursor<'a>) -> Option<RateLimit<'a>> {
     let (mut kind, mut interval, mut interval_num) = (None, None, None);
     let (mut limit, mut count) = (None, None);
     cursor.object(|cursor, name| match name {
-        "rateLimitType" => set(&mut kind, cursor.string()?),
-        "interval" => set(&mut interval, cursor.string()?),
-        "intervalNum" => set(&mut interval_num, cursor.bare()?.parse().ok()?),
-        "limit" => set(&mut limit, cursor.bare()?.parse().ok()?),
-        "count" => set(&mut count, cursor.bare()?.parse().ok()?),
+        "rateLimitType" => Cursor::keep(&mut kind, cursor.string()?),
+        "interval" => Cursor::keep(&mut interval, cursor.string()?),
+        "intervalNum" => Cursor::keep(&mut interval_num, cursor.bare()?.parse().ok()?),
+        "limit" => Cursor::keep(&mut limit, cursor.bare()?.parse().ok()?),
+        "count" => Cursor::keep(&mut count, cursor.bare()?.parse().ok()?),
         _ => cursor.skip(),
     })?;
     Some(RateLimit {
@@ -50,17 +50,17 @@ fn row<'a>(cursor: &mut Cursor<'a>) -> Option<Row<'a>> {
     let (mut base_asset, mut quote_asset, mut precision) = (None, None, None);
     let mut filters = None;
     cursor.object(|cursor, name| match name {
-        "symbol" => set(&mut symbol, Symbol::new(cursor.string()?).ok()?),
-        "status" => set(&mut status, cursor.string()?),
+        "symbol" => Cursor::keep(&mut symbol, Symbol::new(cursor.string()?).ok()?),
+        "status" => Cursor::keep(&mut status, cursor.string()?),
         // An asset of an odd name is none that anybody asks for.
-        "baseAsset" => set(&mut base_asset, Asset::new(cursor.string()?).ok()),
-        "quoteAsset" => set(&mut quote_asset, Asset::new(cursor.string()?).ok()),
-        "contractType" => set(&mut contract_type, cursor.string()?),
-        "quoteAssetPrecision" => set(&mut precision, cursor.bare()?.parse().ok()?),
+        "baseAsset" => Cursor::keep(&mut base_asset, Asset::new(cursor.string()?).ok()),
+        "quoteAsset" => Cursor::keep(&mut quote_asset, Asset::new(cursor.string()?).ok()),
+        "contractType" => Cursor::keep(&mut contract_type, cursor.string()?),
+        "quoteAssetPrecision" => Cursor::keep(&mut precision, cursor.bare()?.parse().ok()?),
         "filters" => {
             let mut rules = Rules::default();
             cursor.array(|cursor| filter(cursor, &mut rules))?;
-            set(&mut filters, rules)
+            Cursor::keep(&mut filters, rules)
         }
         _ => cursor.skip(),
     })?;
@@ -80,7 +80,7 @@ fn filter(cursor: &mut Cursor<'_>, rules: &mut Rules) -> Option<()> {
     let mut kind = None;
     cursor.object(|cursor, name| {
         let slot = match name {
-            "filterType" => return set(&mut kind, cursor.string()?),
+            "filterType" => return Cursor::keep(&mut kind, cursor.string()?),
             "minPrice" => &mut it.min_price,
             "maxPrice" => &mut it.max_price,
             "tickSize" => &mut it.tick_size,
@@ -101,10 +101,7 @@ fn filter(cursor: &mut Cursor<'_>, rules: &mut Rules) -> Option<()> {
             "applyMaxToMarket" => return flag(cursor, &mut it.apply_max_to_market),
             _ => return cursor.skip(),
         };
-        let number = match cursor.scalar()? {
-            "" | "null" => MaybeNumber(None),
-            text => MaybeNumber(Some(parse_decimal(text).ok()?)),
-        };
+        let number = MaybeNumber(cursor.maybe_decimal()?);
         // A name that comes twice is for the other reader to complain of.
         slot.0.is_none().then(|| *slot = number)
     })?;
@@ -114,7 +111,7 @@ fn filter(cursor: &mut Cursor<'_>, rules: &mut Rules) -> Option<()> {
 }
 
 fn flag(cursor: &mut Cursor<'_>, slot: &mut Option<bool>) -> Option<()> {
-    set(slot, cursor.bare()?.parse().ok()?)
+    Cursor::keep(slot, cursor.bare()?.parse().ok()?)
 }
 
 fn list<'a, T>(
@@ -127,9 +124,4 @@ fn list<'a, T>(
         Some(())
     })?;
     Some(rows)
-}
-
-/// A name that comes twice is for the other reader to complain of.
-fn set<T>(slot: &mut Option<T>, value: T) -> Option<()> {
-    slot.is_none().then(|| *slot = Some(value))
 }

@@ -15,7 +15,7 @@ use hoox_connector::{
 use serde::de::{IgnoredAny, MapAccess};
 use serde::{Deserialize, Deserializer};
 
-use super::{Moment, OneOrMany, Required, Row, batch, malformed};
+use super::{Moment, OneOrMany, Required, Row, batch, malformed, scan};
 use crate::instruments::{self, LinearRow};
 use crate::{Mexc, errors, limits};
 
@@ -36,7 +36,10 @@ pub(super) fn decode(
     let answer = Answer { op, headers, body };
     let base = Base { mexc, op };
     match op {
-        Kind::Place | Kind::PlaceConditional => answer.data().map(Ack::reply),
+        Kind::Place | Kind::PlaceConditional => match scan::linear(body) {
+            Some(accepted) => Ok(Reply::Accepted(accepted)),
+            None => answer.data().map(Ack::reply),
+        },
         Kind::PlaceBatch => {
             let rows: OneOrMany<Row<'_>> = answer.data()?;
             batch(Market::Linear, &rows.into_vec())

@@ -9,7 +9,7 @@ use hoox_connector::{
 };
 use serde::Deserialize;
 
-use super::{Moment, Required, Row, asked_symbol, batch, malformed};
+use super::{Moment, Required, Row, asked_symbol, batch, malformed, scan};
 use crate::{errors, instruments};
 
 pub(super) fn decode(
@@ -31,7 +31,10 @@ pub(super) fn decode(
 fn read(asked: &Asked<'_>, body: &[u8]) -> Result<Reply, VenueError> {
     let op = asked.kind;
     match op {
-        Kind::Place => json::read(op, body).map(Placed::reply),
+        Kind::Place => match scan::spot(body) {
+            Some(accepted) => Ok(Reply::Accepted(accepted)),
+            None => json::read(op, body).map(Placed::reply),
+        },
         Kind::PlaceBatch => {
             json::read(op, body).and_then(|rows: Vec<Row<'_>>| batch(Market::Spot, &rows))
         }

@@ -1,5 +1,6 @@
 //! What the benches and the allocation tests share: the orders they send and the replies they read.
 
+pub mod decision;
 pub mod frames;
 
 use hoox_binance::Binance;
@@ -24,6 +25,16 @@ pub const SPOT_RESULT: &str = r#"{"symbol":"BTCUSDT","orderId":28,"orderListId":
 
 /// A placed order's answer on USD-M futures (RESULT).
 pub const LINEAR_RESULT: &str = r#"{"orderId":22542180,"symbol":"BTCUSDT","status":"FILLED","clientOrderId":"dev-l-004","price":"0.00","avgPrice":"64012.30000","origQty":"0.012","executedQty":"0.012","cumQty":"0.012","cumQuote":"768.14760","timeInForce":"GTC","type":"MARKET","reduceOnly":false,"closePosition":false,"side":"BUY","positionSide":"BOTH","stopPrice":"0.00","workingType":"CONTRACT_PRICE","priceProtect":false,"origType":"MARKET","priceMatch":"NONE","selfTradePreventionMode":"EXPIRE_MAKER","goodTillDate":0,"updateTime":1700000000123}"#;
+
+/// A placed order's answer on Bybit, either market (v5 order/create).
+pub const BYBIT_ACK: &str = r#"{"retCode":0,"retMsg":"OK","result":{"orderId":"1321003749386327552","orderLinkId":"hx-7f3a9c01b2d44e5f"},"retExtInfo":{},"time":1672211918471}"#;
+
+/// A placed order's answer on MEXC spot ("New Order").
+pub const MEXC_SPOT_ACK: &str = r#"{"symbol":"MXUSDT","orderId":"06a480e69e604477bfb48dddd5f0b750","orderListId":-1,"price":"0.1","origQty":"50","type":"LIMIT","side":"BUY","transactTime":1666676533741}"#;
+
+/// A placed order's answer on MEXC futures.
+pub const MEXC_LINEAR_ACK: &str =
+    r#"{"success":true,"code":0,"data":{"orderId":"814218083416790528","ts":1779795118533}}"#;
 
 /// Spot, with the benches' credentials.
 pub fn spot() -> Binance {

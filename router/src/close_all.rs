@@ -5,7 +5,7 @@ use hoox_connector::{Clock, PositionSide, Symbol, Venue};
 
 use crate::{
     Action, Answer, ConfigStore, ErrorCode, Exchange, Exchanges, Failure, IdempotencyKey, LogLevel,
-    Queue, QueueMode, Record, RequestId, Router, Signal, SignalStore,
+    Queue, QueueMode, Record, RequestId, Router, ShortText, Signal, SignalStore,
 };
 
 /// What [`Router::close_all`] found and did.
@@ -127,7 +127,8 @@ where
         }
         let mut signal = Signal::new(venue, action, symbol, None);
         signal.test = test;
-        signal.idempotency_key = Some(format!("close-all:{request_id}:{name}"));
+        signal.idempotency_key =
+            Some(ShortText::format(format_args!("close-all:{request_id}:{name}")));
         let incoming = self.incoming(part);
         let key = IdempotencyKey::of(&signal, incoming.at);
         let direct = QueueMode::DirectOnly;

@@ -5,13 +5,13 @@ use hoox_connector::{ClientOrderId, TextError, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::Signal;
+use crate::{ShortText, Signal};
 
 /// What makes two signals one: the sender's own key, or what the signal says and when
 /// (gateway.md §8).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct IdempotencyKey(Box<str>);
+pub struct IdempotencyKey(ShortText);
 
 impl IdempotencyKey {
     /// The key of a signal received at `now`.
@@ -22,20 +22,21 @@ impl IdempotencyKey {
     pub fn of(signal: &Signal, now: Timestamp) -> Self {
         let venue = if signal.test { "test" } else { "live" };
         if let Some(key) = &signal.idempotency_key {
-            return Self(format!("idemp:{key}:{venue}").into());
+            return Self(ShortText::format(format_args!("idemp:{key}:{venue}")));
         }
         let Signal { exchange, symbol, action, .. } = signal;
         // 0.10 and 0.1 are one quantity.
-        let quantity = signal.quantity.map(|quantity| quantity.normalize().to_string());
-        let quantity = quantity.as_deref().unwrap_or("-");
-        let key = match &signal.timestamp {
-            Some(time) => format!("trade:{exchange}:{symbol}:{action}:{quantity}:{venue}:t{time}"),
-            None => {
-                let minute = now.as_millis() / 60_000;
-                format!("trade:{exchange}:{symbol}:{action}:{quantity}:{venue}:{minute}")
-            }
-        };
-        Self(key.into())
+        let quantity = signal.quantity.map(|quantity| quantity.normalize());
+        let quantity = quantity.as_ref().map_or(&"-" as &dyn fmt::Display, |quantity| quantity);
+        let minute = now.as_millis() / 60_000;
+        Self(match &signal.timestamp {
+            Some(time) => ShortText::format(format_args!(
+                "trade:{exchange}:{symbol}:{action}:{quantity}:{venue}:t{time}"
+            )),
+            None => ShortText::format(format_args!(
+                "trade:{exchange}:{symbol}:{action}:{quantity}:{venue}:{minute}"
+            )),
+        })
     }
 
     /// The key as text.

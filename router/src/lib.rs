@@ -53,6 +53,7 @@ mod record;
 mod request_id;
 mod route;
 mod router;
+mod short_text;
 mod signal;
 mod sizing;
 mod steady_clock;
@@ -93,6 +94,7 @@ pub use record::{
 pub use request_id::{InvalidRequestId, RequestId};
 pub use route::{Choice, ChoiceReason, PassedOver, RouteError, Why, choose};
 pub use router::{FlipGuard, Router, Settings};
+pub use short_text::ShortText;
 pub use signal::{OrderType, QuantityUnit, Signal};
 pub use sizing::{SizingError, check_cap, percent_of, size_from_usdt};
 pub use steady_clock::SteadyClock;

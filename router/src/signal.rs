@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::raw_signal::{Field, RawSignal};
-use crate::{Action, Violation, normalize_symbol};
+use crate::{Action, ShortText, Violation, normalize_symbol};
 
 const POSITIVE: &str = "Must be greater than zero.";
 const EXCHANGE: &str = "Invalid exchange router. Options: binance, bybit, mexc.";
@@ -85,10 +85,10 @@ pub struct Signal {
     pub partial: bool,
     /// The sender's own name for this signal, trimmed, 1 to 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<ShortText>,
     /// The sender's time of this signal, as written; it only tells signals apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timestamp: Option<String>,
+    pub timestamp: Option<ShortText>,
     /// Whether it goes to the exchange's test venue.
     #[serde(default)]
     pub test: bool,
@@ -163,7 +163,7 @@ impl Signal {
         let key_issue = "Must be 1 to 256 characters.";
         let idempotency_key = check.optional(Field::IdempotencyKey, key_issue, |text| {
             let key = text.trim();
-            (1..=KEY_MAX).contains(&key.chars().count()).then(|| key.to_owned())
+            (1..=KEY_MAX).contains(&key.chars().count()).then(|| key.into())
         });
         let leverage = check.leverage();
         let take_profit = check.positive(Field::TakeProfit);
@@ -295,7 +295,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     /// `timestamp`, or else `time`: a number or a text.
-    fn time(&mut self) -> Option<String> {
+    fn time(&mut self) -> Option<ShortText> {
         let mut time = None;
         for field in [Field::Time, Field::Timestamp] {
             let Some(raw) = self.raw.get(field) else { continue };
@@ -305,7 +305,7 @@ impl<'a> Check<'_, 'a> {
             };
             match value.as_deref().map(str::trim) {
                 Some(text) if (1..=TIME_MAX).contains(&text.chars().count()) => {
-                    time = Some(text.to_owned());
+                    time = Some(text.into());
                 }
                 _ => self.violation(field, "Must be a number or a text of 1 to 64 characters."),
             }

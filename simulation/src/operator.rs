@@ -95,7 +95,7 @@ pub(crate) fn closing_signals(id: RequestId) -> Vec<(Signal, IdempotencyKey)> {
             for action in [Action::CloseLong, Action::CloseShort] {
                 let mut signal = Signal::new(venue, action, symbol, None);
                 let name = format!("close-all:{id}:{venue}:{symbol}:{action}");
-                signal.idempotency_key = Some(name);
+                signal.idempotency_key = Some(name.as_str().into());
                 let key = IdempotencyKey::of(&signal, hoox_connector::Timestamp::from_millis(0));
                 signals.push((signal, key));
             }

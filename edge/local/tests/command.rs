@@ -149,7 +149,7 @@ async fn what_waits_and_what_was_given_up_is_told_and_replayed() {
     let write = |table: &str, columns: &str, n: u8| {
         let symbol = normalize_symbol("SOLUSDT").unwrap();
         let mut signal = Signal::new(Venue::Binance, Action::Long, symbol, Some(1.into()));
-        signal.idempotency_key = Some(format!("letter-{n}"));
+        signal.idempotency_key = Some(format!("letter-{n}").as_str().into());
         let id = RequestId::from_random([n; 16]);
         let key = IdempotencyKey::of(&signal, now);
         let body = QueueMessage::new(&signal, key, id, now).to_json();

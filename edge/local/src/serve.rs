@@ -68,6 +68,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "HEADER")]
     address_header: Option<HeaderName>,
 
+    /// What an intent must survive before its order is sent
+    #[arg(long, value_enum, default_value_t = Durability::Full)]
+    durability: Durability,
+
     /// Tell in a Server-Timing header how long each step of a signal took
     #[arg(long)]
     server_timing: bool,
@@ -75,6 +79,16 @@ pub(crate) struct ServeArgs {
     /// Write the first line and the log as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What an intent must survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Durability {
+    /// The machine losing power: one sync to disk, shared by the signals of a moment
+    Full,
+    /// The program's own sudden end only. If the machine loses power or its system fails, the
+    /// orders of the last seconds may be unknown here, and their signals may be ordered again
+    Relaxed,
 }
 
 /// Serves until it is interrupted.
@@ -90,7 +104,13 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         config_file: args.config_file.clone(),
         accounts: accounts(&args.base_url, &args.test_base_url)?,
         transport: Recorder::silent()?,
+        relaxed: args.durability == Durability::Relaxed,
     };
+    if setup.relaxed {
+        tracing::warn!(
+            "durability is relaxed: a power failure may lose orders of the last seconds"
+        );
+    }
     if setup.accounts.is_empty() {
         tracing::warn!("no account: set BINANCE_API_KEY and BINANCE_API_SECRET to trade");
     }

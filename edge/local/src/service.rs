@@ -65,6 +65,8 @@ pub(crate) struct Setup {
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) accounts: Vec<AccountSetup>,
     pub(crate) transport: Recorder,
+    /// Whether an intent need not be synced before its order is sent.
+    pub(crate) relaxed: bool,
 }
 
 /// How one account is reached.
@@ -82,6 +84,9 @@ impl Service {
     /// Opens the store, reconciles what the last run left open, and warms the connections.
     pub(crate) async fn open(setup: Setup) -> anyhow::Result<Self> {
         let store = SqliteStore::open(&setup.data_dir)?;
+        if setup.relaxed {
+            store.relax();
+        }
         for (key, value) in &setup.config {
             store.set_config(key, value).await.with_context(|| format!("cannot set {key}"))?;
         }

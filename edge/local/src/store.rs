@@ -16,6 +16,7 @@ mod writer;
 use core::time::Duration;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hoox_connector::{Clock, Decimal, Symbol, SystemClock, Timestamp, Venue, parse_decimal};
@@ -63,6 +64,8 @@ struct Inner {
     key_ttl: Duration,
     /// Who files what was sent for a record.
     archivist: OnceLock<Archivist>,
+    /// Whether an intent only has to survive this process, and not the machine.
+    relaxed: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +120,7 @@ impl SqliteStore {
             clock,
             key_ttl: Settings::default().key_ttl,
             archivist: OnceLock::new(),
+            relaxed: AtomicBool::new(false),
             writer: Writer::start(writing, lock),
             path,
             readers: Mutex::default(),
@@ -124,6 +128,12 @@ impl SqliteStore {
             rate: MemoryRate::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// From now on an intent is written, but not synced, before its order is sent: it survives the end
+    /// of this process, however sudden, but not that of the machine.
+    pub(crate) fn relax(&self) {
+        self.inner.relaxed.store(true, Ordering::Relaxed);
     }
 
     /// From now on files what was sent for each record, where that is watched.
@@ -315,7 +325,10 @@ impl SignalStore for SqliteStore {
         }
         match durability {
             Durability::Synced => {
-                self.inner.writer.synced(Job::Record(row)).await?;
+                match self.inner.relaxed.load(Ordering::Relaxed) {
+                    false => self.inner.writer.synced(Job::Record(row)).await?,
+                    true => self.inner.writer.written(Job::Record(row)).await?,
+                }
                 // Once it is in the database. A key that this write has freed there is held on until
                 // it is released: its signal may yet go into the queue.
                 if !record.frees_key() {

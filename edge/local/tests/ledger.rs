@@ -154,6 +154,32 @@ async fn positions_and_profit_follow_the_fills_and_close_all_flattens() {
     assert_eq!(days.iter().map(|day| day.unknown).sum::<u32>(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relaxed_durability_still_survives_sigkill() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let relaxed = ["--durability", "relaxed"];
+    let body = |n: u32| {
+        signal(&format!(
+            r#""exchange":"binance","action":"LONG","symbol":"SOLUSDT","quantity":1,"idempotencyKey":"r-{n}""#
+        ))
+    };
+    for round in 0..3 {
+        let serve = Serve::start(&venue, data.path(), &relaxed);
+        for n in 0..7 {
+            assert_eq!(post(&serve.url, body(round * 7 + n)).await.0, 200);
+        }
+        serve.kill();
+    }
+    let serve = Serve::start(&venue, data.path(), &relaxed);
+    for n in 0..21 {
+        assert_eq!(post(&serve.url, body(n)).await.0, 409);
+    }
+    let ledger = until(data.path(), |ledger| filled(ledger) == 21).await;
+    assert_eq!(ledger.positions(true).unwrap()[0].size, "21");
+    assert_eq!(venue.with(|exchange| exchange.counters()).orders, 21);
+}
+
 #[test]
 fn a_directory_without_a_ledger_says_so() {
     let data = tempfile::tempdir().unwrap();

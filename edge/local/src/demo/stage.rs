@@ -49,6 +49,7 @@ impl Stage {
                 base_url: Some(binance.rest),
             }],
             transport: transport.clone(),
+            relaxed: false,
         };
         let service = Arc::new(Service::open(setup).await?);
         let listener = TcpListener::bind(any_port).await?;

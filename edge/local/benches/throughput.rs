@@ -4,7 +4,7 @@
 //! directory, against the simulated venue, with 64 connections that each send the next signal when
 //! the last is answered. Sender and venue share this process; all three share the machine.
 //!
-//! `-- --seconds 10 --connections 64 --durability relaxed --exchange binance`
+//! `-- --seconds 10 --connections 64 --exchange binance --serve "--durability relaxed"`
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -35,7 +35,7 @@ struct Args {
     #[arg(long, default_value = "binance")]
     exchange: String,
     /// More arguments for `hoox serve`, with blanks between
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
     serve: String,
     /// What cargo passes on
     #[arg(long, hide = true)]

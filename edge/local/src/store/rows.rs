@@ -76,6 +76,11 @@ impl Row {
         }
     }
 
+    /// What identifies the record.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection
             .prepare_cached(

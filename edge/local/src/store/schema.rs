@@ -10,6 +10,14 @@ use super::OpenError;
 /// Each entry brings a database from its index to the next; applied in order, never twice.
 const MIGRATIONS: &[&str] = &[FIRST, QUEUE_AND_POSITIONS];
 
+/// Pages kept in memory by the one who writes, in KiB as SQLite has it (negative): the working set of a
+/// busy day, so that a write reads nothing.
+const CACHE_KIB: i64 = -32 * 1024;
+
+/// After how many pages the log is copied into the database: a page that many signals change is then
+/// copied once, and the copying waits for the disk seldom.
+const CHECKPOINT_PAGES: i64 = 8 * 1024;
+
 const FIRST: &str = "
     CREATE TABLE records (
         request_id  TEXT    NOT NULL,
@@ -197,6 +205,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())
 }

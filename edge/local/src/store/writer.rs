@@ -1,6 +1,6 @@
 //! The one thread that writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
@@ -186,6 +186,22 @@ fn work(mut connection: Connection, jobs: &Receiver<(Job, Option<Done>)>) {
     }
 }
 
+/// The records of a batch that a later one of the same order replaces, and that nobody waits for: the
+/// later one says all that they say.
+fn superseded(batch: &[(Job, Option<Done>)]) -> HashSet<usize> {
+    let mut written = HashSet::new();
+    let mut superseded = HashSet::new();
+    for (index, (job, done)) in batch.iter().enumerate().rev() {
+        if let Job::Record(row) = job
+            && !written.insert(row.id())
+            && done.is_none()
+        {
+            superseded.insert(index);
+        }
+    }
+    superseded
+}
+
 /// Writes a batch in one transaction; tells which jobs failed. A job that fails leaves no trace and
 /// takes no other with it; a commit that fails takes all.
 fn commit(
@@ -199,8 +215,12 @@ fn commit(
     connection
         .pragma_update(None, "synchronous", if synced { "FULL" } else { "NORMAL" })
         .map_err(failure)?;
+    let superseded = superseded(batch);
     let mut transaction = connection.transaction().map_err(failure)?;
     for (index, (job, _)) in batch.iter().enumerate() {
+        if superseded.contains(&index) {
+            continue;
+        }
         let savepoint = transaction.savepoint().map_err(failure)?;
         match job.write(&savepoint) {
             Ok(()) => savepoint.commit().map_err(failure)?,

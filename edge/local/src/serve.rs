@@ -132,6 +132,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     };
     let listening = Listening::start(listener, shared)?;
     let url = format!("http://{}", listening.address());
+    let interrupted = interruption()?;
     crate::command::announce(&args.data_dir, &url, args.config_file.as_deref())?;
     let mut stdout = std::io::stdout();
     if args.json {
@@ -140,7 +141,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         writeln!(stdout, "listening on {url}, data in {}", args.data_dir.display())?;
     }
     stdout.flush()?;
-    interrupted().await?;
+    interrupted.await;
     tracing::info!("stopping: what has begun is finished first");
     listening.stop().await?;
     consumer.abort();
@@ -149,15 +150,18 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn interrupted() -> anyhow::Result<()> {
+/// What ends with Ctrl-C or SIGTERM. Listens for them from now on: whoever is told that a server is
+/// there may end it at once.
+pub(crate) fn interruption() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result?,
-        _ = terminated.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
 }
 
 /// The accounts whose secrets the environment holds, under the names of trade.md §5: live ones, and

@@ -86,6 +86,7 @@ pub(crate) async fn run(args: VenueArgs) -> anyhow::Result<()> {
     let running = Server::start(args.listen, config).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen", args.listen)
     })?;
+    let interrupted = crate::serve::interruption()?;
     let mut stdout = std::io::stdout();
     let control = format!("http://{}{CONTROL_PREFIX}", running.addr());
     if args.json {
@@ -106,7 +107,7 @@ pub(crate) async fn run(args: VenueArgs) -> anyhow::Result<()> {
         )?;
     }
     stdout.flush()?;
-    crate::serve::interrupted().await?;
+    interrupted.await;
     running.shutdown().await;
     Ok(())
 }

@@ -39,8 +39,6 @@ pub(crate) struct Log {
 #[derive(Default)]
 struct Kept {
     keys: HashMap<IdempotencyKey, (RequestId, Timestamp)>,
-    /// Who held a key that was released; what is still written for them takes it no more.
-    released: HashSet<(IdempotencyKey, RequestId)>,
     records: BTreeMap<(u64, RequestId, u8), Record>,
     order: HashMap<(RequestId, u8), u64>,
     /// Requests that came to no order, and whose row says so.
@@ -71,6 +69,10 @@ impl SimStore {
         world.disk.open(|payload| match serde_json::from_slice(payload) {
             Ok(Frame::Record(record)) => {
                 world.book.borrow_mut().durable(record.intent.client_order_id);
+                // What this process holds until it lets go, another one finds free.
+                if record.frees_key() {
+                    kept.release(&record.key, record.request_id);
+                }
                 kept.put(*record);
             }
             Ok(Frame::Release(key, holder)) => kept.release(&key, holder),
@@ -192,7 +194,6 @@ impl SignalStore for SimStore {
             let state = kept.find(holder, 0).map(|record| record.state);
             return Ok(Reservation::Duplicate { request_id: holder, state });
         }
-        kept.released.remove(&(key.clone(), request_id));
         kept.keys.insert(key.clone(), (request_id, now.after(ttl)));
         Ok(Reservation::Acquired)
     }
@@ -347,7 +348,7 @@ impl Kept {
 
     fn put(&mut self, record: Record) {
         let id = (record.request_id, record.leg);
-        if !self.released.contains(&(record.key.clone(), record.request_id)) {
+        if !record.frees_key() {
             let held = (record.request_id, record.reserved_until);
             self.keys.entry(record.key.clone()).or_insert(held);
         }
@@ -365,9 +366,11 @@ impl Kept {
         }
     }
 
+    /// Frees a key, if `holder` still holds it.
     fn release(&mut self, key: &IdempotencyKey, holder: RequestId) {
-        self.keys.remove(key);
-        self.released.insert((key.clone(), holder));
+        if self.keys.get(key).is_some_and(|(held, _)| *held == holder) {
+            self.keys.remove(key);
+        }
     }
 }
 

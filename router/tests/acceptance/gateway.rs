@@ -12,8 +12,10 @@ use hoox_router::{
 };
 use hoox_signer::Secret;
 
+/// "Two identical requests in parallel ⇒ exactly one reaches trade-worker, the other gets 409."
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_identical_requests_in_parallel_exactly_one_reaches_the_exchange() {
+async fn acceptance_gateway_of_two_identical_requests_one_reaches_the_exchange_the_other_gets_409()
+{
     for _ in 0..20 {
         let world = Arc::new(World::new());
         let tasks: Vec<_> = (0..16)
@@ -34,8 +36,9 @@ async fn of_identical_requests_in_parallel_exactly_one_reaches_the_exchange() {
     }
 }
 
+/// "KV outage ⇒ 503 / 401, never an order."
 #[tokio::test]
-async fn a_configuration_outage_never_lets_an_order_through() {
+async fn acceptance_gateway_a_kv_outage_is_401_never_an_order() {
     let world = World::new();
     world.router.config_store().set_available(false);
     let answer = world.send("").await;
@@ -44,8 +47,9 @@ async fn a_configuration_outage_never_lets_an_order_through() {
     assert!(world.desk().calls().is_empty());
 }
 
+/// "KV outage ⇒ 503 / 401, never an order": with the passkey among the secrets, 503.
 #[tokio::test]
-async fn secrets_stand_in_for_the_configured_passkey_and_the_other_gates_fail_closed() {
+async fn acceptance_gateway_a_kv_outage_is_503_never_an_order() {
     let world = World::new();
     let mut settings = Settings::default();
     settings.passkeys = ["your_key", "from the environment"].map(Secret::from).to_vec();
@@ -94,8 +98,9 @@ async fn the_kill_switch_is_read_again_right_before_the_intent() {
     assert_eq!(world.send("").await.status, 200);
 }
 
+/// "DO outage ⇒ 503."
 #[tokio::test]
-async fn a_store_outage_is_503() {
+async fn acceptance_gateway_a_lock_store_outage_is_503() {
     let world = World::new();
     world.store.set_available(false);
     let answer = world.send("").await;
@@ -105,8 +110,9 @@ async fn a_store_outage_is_503() {
     assert_eq!(world.send("").await.status, 200);
 }
 
+/// "11th valid request inside a minute ⇒ 429; failed-auth floods do not consume the operator's budget."
 #[tokio::test]
-async fn the_eleventh_valid_request_inside_a_minute_is_429() {
+async fn acceptance_gateway_the_eleventh_valid_request_inside_a_minute_is_429() {
     let world = World::new();
     world.router.config_store().remove("webhook:rate_limit_per_minute");
     // A flood without the passkey costs the operator nothing.
@@ -124,8 +130,9 @@ async fn the_eleventh_valid_request_inside_a_minute_is_429() {
     assert_eq!(world.send(r#""idempotencyKey":"10""#).await.status, 200);
 }
 
+/// "`BTC-USDT`, `btc/usdt`, `BTC_USDT` with the same other fields collide in idempotency."
 #[tokio::test]
-async fn spellings_of_one_symbol_collide() {
+async fn acceptance_gateway_spellings_of_one_symbol_collide_in_idempotency() {
     let world = World::new();
     assert_eq!(world.send(r#""symbol":"BTC-USDT""#).await.status, 200);
     for symbol in ["btc/usdt", "BTC_USDT", "BYBIT:BTCUSDT.P"] {
@@ -135,8 +142,9 @@ async fn spellings_of_one_symbol_collide() {
     assert_eq!(world.desk().placed().len(), 1);
 }
 
+/// "No response, log or queue message ever contains the passkey."
 #[tokio::test]
-async fn no_answer_record_or_log_ever_contains_the_passkey() {
+async fn acceptance_gateway_no_response_log_or_queue_message_contains_the_passkey() {
     let world = World::new();
     let reject = Next::Reject(RejectReason::InsufficientBalance);
     world.desk().script([Next::Fill, reject, Next::LoseRequest]);
@@ -159,6 +167,14 @@ async fn no_answer_record_or_log_ever_contains_the_passkey() {
     for refusal in world.store.refusals() {
         texts.push(format!("{refusal:?} {}", serde_json::to_string(&refusal).unwrap()));
     }
+    world.set("webhooks:queue_mode", "queue_everywhere");
+    assert_eq!(world.send(r#""idempotencyKey":"queued""#).await.status, 202);
+    let messages = world.queue.take(10);
+    assert_eq!(messages.len(), 1);
+    texts.extend(messages.iter().map(|message| format!("{message:?}")));
+    let log = world.store.log_entries();
+    assert!(!log.is_empty());
+    texts.extend(log.iter().map(|entry| format!("{entry:?}")));
     texts.push(format!("{:?} {:?}", world.router.config().await, world.store));
     assert!(texts.len() > 10);
     assert!(texts.iter().all(|text| !text.contains(PASSKEY)));

@@ -13,8 +13,10 @@ fn unreachable() -> [Next; 3] {
     [Next::Unconnected, Next::Unconnected, Next::Unconnected]
 }
 
+/// "`queue_failover` with trade-worker answering 500 ⇒ 202 and exactly one queue message carrying the
+/// same idempotency key."
 #[tokio::test]
-async fn queue_failover_with_the_engine_failing_is_202_and_one_message_with_the_same_key() {
+async fn acceptance_gateway_queue_failover_with_the_engine_failing_is_202_and_one_message() {
     let world = World::queueing("queue_failover");
     world.desk().script(unreachable());
     let answer = world.send(r#""idempotencyKey":"k""#).await;
@@ -84,8 +86,10 @@ async fn a_queue_outage_is_503_and_frees_the_key_only_if_nothing_was_dispatched(
     assert_eq!(world.desk().orders(), 2);
 }
 
+/// "Exchange timeout after acceptance + queue retry ⇒ one position, one ledger row."
 #[tokio::test]
-async fn exchange_timeout_after_acceptance_and_queue_retry_make_one_position_and_one_row() {
+async fn acceptance_trade_exchange_timeout_after_acceptance_and_queue_retry_make_one_position_and_one_row()
+ {
     let world = World::queueing("queue_failover");
     world.desk().script([Next::LoseReply]);
     world.desk().fall_silent_once_placed();

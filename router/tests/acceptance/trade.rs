@@ -15,8 +15,9 @@ fn close() -> Signal {
     Signal::new(Venue::Bybit, Action::Close, normalize_symbol("BTCUSDT").unwrap(), None)
 }
 
+/// "`0.1 + 0.2`-style float drift never reaches an exchange; 0.0019999 with step 0.001 → 0.001."
 #[tokio::test]
-async fn quantities_go_down_to_the_step_and_never_drift() {
+async fn acceptance_trade_quantities_never_drift_and_go_down_to_the_step() {
     let world = World::new();
     let raw = body("").replace("0.01", "0.0019999");
     assert_eq!(world.post(&raw, None).await.status, 200);
@@ -25,6 +26,12 @@ async fn quantities_go_down_to_the_step_and_never_drift() {
     assert_eq!((answer.status, answer.code), (400, Some("VALIDATION_ERROR")));
     assert!(answer.body.contains("below minimum"), "{}", answer.body);
     assert_eq!(world.desk().placed().len(), 1);
+    // What a sum of floats looks like is not rounded up to what it should have been, nor is 0.3.
+    for (literal, quantity) in [("0.30000000000000004", "0.3"), ("0.3", "0.3"), ("0.1", "0.1")] {
+        let world = World::new();
+        assert_eq!(world.post(&raw.replace("0.0019999", literal), None).await.status, 200);
+        assert_eq!(world.desk().placed()[0].quantity().unwrap().normalize(), dec(quantity));
+    }
 }
 
 #[tokio::test]
@@ -135,8 +142,9 @@ async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Ou
     .await
 }
 
+/// "CLOSE with empty ledger reads the exchange and flattens exactly."
 #[tokio::test]
-async fn close_with_an_empty_ledger_reads_the_exchange_and_flattens_exactly() {
+async fn acceptance_trade_close_with_an_empty_ledger_reads_the_exchange_and_flattens_exactly() {
     let world = World::new();
     world.desk().hold(PositionSide::Short, "0.137");
     let fields = r#""action":"CLOSE","quantity":5,"leverage":20"#;
@@ -176,8 +184,9 @@ async fn close_with_both_sides_open_closes_both() {
     assert_eq!(world.store.records().len(), 2);
 }
 
+/// "Engine under kill switch: LONG refused, agent CLOSE executed."
 #[tokio::test]
-async fn under_the_kill_switch_entries_are_refused_and_internal_closes_executed() {
+async fn acceptance_trade_under_the_kill_switch_long_is_refused_and_the_agent_s_close_executed() {
     let world = World::new();
     world.desk().hold(PositionSide::Long, "0.5");
     world.set("trade:kill_switch", "on");

@@ -90,12 +90,14 @@ pub fn apply_fill(held: &mut Vec<Holding>, fill: &PositionFill) -> ArrayVec<Posi
 }
 
 /// The open positions that acknowledged orders add up to: what a store keeps as its ledger.
-/// `records` are those of one symbol at one exchange, oldest first.
+/// `records` are those of one symbol at one exchange; they count in the order in which the exchange
+/// filled them, which is not that of their first attempts.
 pub fn holdings<'r>(records: impl IntoIterator<Item = &'r Record>) -> Vec<Holding> {
+    let filled = |record: &'r Record| Some((record.execution.as_ref()?, &record.intent.order));
+    let mut filled: Vec<_> = records.into_iter().filter_map(filled).collect();
+    filled.sort_by_key(|(execution, _)| execution.at);
     let mut held = Vec::new();
-    for record in records {
-        let Some(execution) = &record.execution else { continue };
-        let order = &record.intent.order;
+    for (execution, order) in filled {
         let fill = PositionFill {
             side: order.side,
             position: order.position_side,
@@ -175,6 +177,48 @@ mod tests {
         // Nothing is known of the third, and no price of any.
         assert_eq!((changes[0].change, changes[0].realized_pnl), (dec("-2"), None));
         assert_eq!(held.iter().map(|it| it.size).collect::<Vec<_>>(), [dec("1"), dec("0")]);
+    }
+
+    #[test]
+    fn records_count_in_the_order_in_which_they_filled() {
+        use crate::record::{Execution, ExecutionStatus};
+        use crate::{Action, Choice, ChoiceReason, IdempotencyKey, Intent, RequestId, Signal};
+        use hoox_connector::{Market, NewOrder, OrderKind, Size, Symbol, Timestamp, Venue};
+        let record = |side, action, at| {
+            let symbol = Symbol::new("BTCUSDT").unwrap();
+            let quantity = dec("1");
+            let signal = Signal::new(Venue::Bybit, action, symbol, Some(quantity));
+            let key = IdempotencyKey::of(&signal, Timestamp::from_millis(at));
+            let kind = OrderKind::Market { size: Size::Base(quantity) };
+            let mut order = NewOrder::new(symbol, side, kind);
+            order.position_side = Some(PositionSide::Long);
+            let intent = Intent {
+                venue: Venue::Bybit,
+                market: Market::Linear,
+                symbol,
+                client_order_id: crate::client_order_id(&key, 0).unwrap(),
+                order: crate::WrittenOrder::new(&order).unwrap(),
+                base_quantity: Some(quantity),
+                written_at: Timestamp::from_millis(0),
+            };
+            let choice = Choice::new(Venue::Bybit, ChoiceReason::Signal);
+            let (id, now) = (RequestId::new("r").unwrap(), Timestamp::from_millis(0));
+            let mut record = Record::new((id, 0), (key, now), signal, choice, intent, now);
+            record.execution = Some(Execution {
+                status: ExecutionStatus::Filled,
+                filled_quantity: quantity,
+                average_price: None,
+                fee: None,
+                fee_asset: None,
+                at: Some(Timestamp::from_millis(at)),
+            });
+            record
+        };
+        // The close was tried first, and came to its order last.
+        let close = record(Side::Sell, Action::CloseLong, 2_000);
+        let open = record(Side::Buy, Action::Long, 1_000);
+        assert_eq!(holdings([&close, &open]), []);
+        assert_eq!(holdings([&open])[0].size, dec("1"));
     }
 
     proptest! {

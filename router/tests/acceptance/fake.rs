@@ -46,12 +46,14 @@ pub(crate) enum Next {
     Hang,
 }
 
+/// Milliseconds that pass, and by how many the wall clock was set back.
 #[derive(Clone)]
-pub(crate) struct FakeClock(Arc<AtomicU64>);
+pub(crate) struct FakeClock(Arc<AtomicU64>, Arc<AtomicU64>);
 
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        let back = self.1.load(Ordering::SeqCst);
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst) - back)
     }
 
     fn monotonic(&self) -> Duration {
@@ -65,6 +67,11 @@ impl Clock for FakeClock {
 }
 
 impl FakeClock {
+    /// Sets the wall clock back; what has passed has passed.
+    pub(crate) fn set_back(&self, by: Duration) {
+        self.1.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, duration: Duration) {
         self.0.fetch_add(u64::try_from(duration.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -353,7 +360,7 @@ impl World {
     }
 
     pub(crate) fn with(change: impl Fn(&mut FakeDesk)) -> Self {
-        let clock = FakeClock(Arc::new(AtomicU64::new(1_700_000_000_000)));
+        let clock = FakeClock(Arc::new(AtomicU64::new(1_700_000_000_000)), Arc::default());
         let store = Arc::new(MemoryStore::new());
         let mut desks = Desks::new();
         for (venue, test) in

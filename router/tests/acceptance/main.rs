@@ -1,6 +1,8 @@
 //! The acceptance checklists of the gateway and the trade engine, over an exchange in memory.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod dialects;
 #[cfg(test)]
 mod failover;

@@ -136,6 +136,14 @@ impl<E: Exchanges> Exchanges for std::sync::Arc<E> {
     }
 }
 
+impl<E: Exchanges> Exchanges for std::rc::Rc<E> {
+    type Desk = E::Desk;
+
+    fn desk(&self, venue: Venue, test: bool) -> Option<&E::Desk> {
+        E::desk(self, venue, test)
+    }
+}
+
 /// A list of desks.
 #[derive(Debug, Clone)]
 pub struct Desks<D> {

@@ -4,6 +4,7 @@ mod fuzz;
 mod rules;
 mod shell;
 mod tools;
+mod workers;
 
 use std::time::Instant;
 
@@ -68,6 +69,11 @@ fn test() -> anyhow::Result<()> {
         let mut check = cargo(["check", "--locked", "--target", "wasm32-unknown-unknown"]);
         run(check.args(libraries()))
     })?;
+    step("clippy of the workers", || {
+        let args = ["clippy", "--locked", "--target", "wasm32-unknown-unknown"];
+        let workers = ["-p", "hoox-edge", "-p", "hoox-gateway", "-p", "hoox-trade"];
+        run(cargo(args).args(workers).args(["--", "-D", "warnings"]))
+    })?;
     step("packages", || {
         // The simulated venue is what their tests trade on.
         let mut package = cargo(["package", "--locked", "--no-verify", "--allow-dirty"]);
@@ -83,6 +89,7 @@ fn test() -> anyhow::Result<()> {
     step("the demo", || {
         run(&mut cargo(["run", "--release", "--locked", "--bin", "hoox", "--", "demo"]))
     })?;
+    step("workers", workers::test)?;
     step("simulation", || simulate(&["--seeds".into(), "2000".into()]))?;
     step("fuzz targets", || fuzz::run_targets(10))?;
     step("doc tests", || {

@@ -26,6 +26,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
         eprintln!("installing {name} {version}");
         run(&mut cargo(["install", name, "--version", version, "--locked"]))?;
     }
+    crate::workers::install()?;
     // The clients that other people wrote, which the tests let trade.
     run(&mut program("node", ["connectors/venue/strangers/install.mjs"]))?;
     // A local chain, and the contracts that other people wrote, which the wallet trades on.

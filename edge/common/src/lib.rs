@@ -1,0 +1,26 @@
+//! What the workers share: envelopes, internal auth, and the ports of
+//! [`hoox_router`] over Cloudflare's bindings.
+//!
+//! Everything here runs in one isolate on one thread; nothing is `Send` that JavaScript owns.
+
+mod answer;
+mod auth;
+mod clock;
+mod config;
+mod log;
+mod mode;
+mod queue;
+mod request;
+mod shard;
+mod transport;
+
+pub use answer::{fail, json, respond};
+pub use auth::{INTERNAL_KEY_HEADER, InternalKey, internal_request};
+pub use clock::WorkerClock;
+pub use config::{KvConfig, secret, secrets};
+pub use log::log;
+pub use mode::{mode_from, mode_name};
+pub use queue::WorkerQueue;
+pub use request::{REQUEST_ID_HEADER, client_address, new_request_id, read_body, request_id};
+pub use shard::{Reserve, Reserved, SHARDS, shard};
+pub use transport::FetchTransport;

@@ -1,0 +1,59 @@
+use std::net::IpAddr;
+
+use futures_util::TryStreamExt;
+use hoox_router::{ErrorCode, Failure, RequestId};
+use worker::Request;
+
+/// The header that names a request (spec README §5).
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// A fresh name for a request.
+pub fn new_request_id() -> RequestId {
+    let mut bytes = [0; 16];
+    // The platform's generator does not fail; a name made of the time would still tell requests apart.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes = js_sys::Date::now().to_bits().to_be_bytes().repeat(2).try_into().unwrap_or(bytes);
+    }
+    RequestId::from_random(bytes)
+}
+
+/// The name that an internal request brings, or a fresh one.
+pub fn request_id(request: &Request) -> RequestId {
+    let given = request.headers().get(REQUEST_ID_HEADER).ok().flatten();
+    given.and_then(|id| RequestId::new(&id).ok()).unwrap_or_else(new_request_id)
+}
+
+/// The client's address, as Cloudflare's edge tells it.
+pub fn client_address(request: &Request) -> Option<IpAddr> {
+    request.headers().get("cf-connecting-ip").ok()??.trim().parse().ok()
+}
+
+/// Reads a body of at most `max` bytes; refuses by the declared length first, then by what arrives.
+///
+/// # Errors
+/// [`ErrorCode::PayloadTooLarge`], or [`ErrorCode::BadRequest`] if the body breaks off.
+pub async fn read_body(request: &mut Request, max: usize) -> Result<Vec<u8>, Failure> {
+    let too_large = || {
+        let text = format!("The body is larger than {} KiB.", max / 1024);
+        Failure::new(ErrorCode::PayloadTooLarge, text)
+    };
+    let broken = |_| Failure::new(ErrorCode::BadRequest, "The body cannot be read.");
+    let declared = request.headers().get("content-length").ok().flatten();
+    let declared = declared.and_then(|length| length.parse::<u64>().ok());
+    if declared.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length <= max)) {
+        // The platform cuts a body at its declared length.
+        return request.bytes().await.map_err(broken);
+    }
+    if declared.is_some() {
+        return Err(too_large());
+    }
+    let Ok(mut stream) = request.stream() else { return Ok(Vec::new()) };
+    let mut body = Vec::new();
+    while let Some(chunk) = stream.try_next().await.map_err(broken)? {
+        if body.len().saturating_add(chunk.len()) > max {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

@@ -1,0 +1,39 @@
+//! The gateway as a Worker (gateway.md): the only public one. Checks signals, locks them, and hands
+//! them to the trade engine or the queue.
+
+mod dispatch;
+mod forward;
+mod health;
+mod lock;
+mod rate_limiter;
+mod webhook;
+
+use std::rc::Rc;
+
+use hoox_edge::{fail, new_request_id};
+use hoox_router::{ErrorCode, Failure};
+use worker::{Context, Env, Method, Request, Response, Result, event};
+
+pub use rate_limiter::RateLimiterStore;
+
+/// Answers a request from outside.
+#[event(fetch, respond_with_errors)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let id = new_request_id();
+    let path = request.path();
+    let wanted = match path.as_str() {
+        "/webhook" | "/telegram-webhook" | "/agent/chat" => Method::Post,
+        "/health" | "/agent/usage" => Method::Get,
+        _ => return fail(id, &Failure::new(ErrorCode::NotFound, "No such path.")),
+    };
+    if request.method() != wanted {
+        let message = "This path does not take this method.";
+        return fail(id, &Failure::new(ErrorCode::MethodNotAllowed, message));
+    }
+    match path.as_str() {
+        "/webhook" => webhook::answer(request, env, Rc::new(context), id).await,
+        "/health" => health::answer(&env, id).await,
+        "/telegram-webhook" => forward::telegram(request, &env, id).await,
+        _ => forward::agent(request, &env, id).await,
+    }
+}

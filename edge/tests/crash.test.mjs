@@ -1,0 +1,66 @@
+// workerd killed in the middle of orders, over and over: nothing twice, nothing lost.
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { post, signal, start, startVenue, until } from "./world.mjs";
+
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 20);
+
+let venue;
+before(async () => (venue = await startVenue()));
+after(() => venue?.stop());
+
+/** The runtimes that this process has started. */
+function runtimes() {
+  const found = [];
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      if (parent === process.pid && stat.includes("(workerd)")) found.push(Number(pid));
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found;
+}
+
+test("every order is there once, whenever the runtime is killed", async () => {
+  let directory;
+  const sent = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const world = await start(venue, { directory });
+    directory = world.directory;
+    const signals = Array.from({ length: 4 }, () => signal());
+    sent.push(...signals);
+    const answers = signals.map((it) => post(world.url, JSON.stringify(it)).catch(() => undefined));
+    // A little later each round, through all steps of an order.
+    await new Promise((done) => setTimeout(done, round * 3));
+    for (const pid of runtimes()) process.kill(pid, "SIGKILL");
+    await Promise.all(answers);
+    await world.stop({ keep: true }).catch(() => {});
+  }
+  const world = await start(venue, { directory });
+  try {
+    // What never got as far as its intent is locked by nobody, and what was found not to be there is
+    // free again: both can be sent again, until everything is there.
+    const rows = await until(async () => {
+      const filled = await world.rows("SELECT * FROM trades WHERE status = 'Filled'");
+      const keys = new Set(filled.map((row) => row.idempotency_key));
+      const missing = sent.filter((it) => !keys.has(`idemp:${it.idempotencyKey}:live`));
+      if (missing.length === 0) return filled;
+      for (const it of missing) {
+        const { status, body } = await post(world.url, JSON.stringify(it));
+        assert.ok([200, 409].includes(status), JSON.stringify(body));
+      }
+    }, 120_000);
+    const ids = new Set(rows.map((row) => row.client_order_id));
+    assert.deepEqual([rows.length, ids.size], [sent.length, sent.length]);
+    const response = await fetch(`${venue.control}/state?orders=100000`);
+    const { accounts } = await response.json();
+    const placed = accounts.flatMap(({ orders }) => orders).map((order) => order.client_id);
+    assert.deepEqual(placed.toSorted(), [...ids].toSorted(), "no order is twice, none is missing");
+  } finally {
+    await world.stop();
+  }
+});

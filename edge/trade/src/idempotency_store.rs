@@ -1,0 +1,317 @@
+//! The Durable Object that keeps signals apart and lives the life of their orders.
+#![allow(missing_docs)] // what the macro generates has none
+
+use std::rc::Rc;
+
+use futures_channel::oneshot;
+use futures_util::lock::Mutex;
+use hoox_connector::Venue;
+use hoox_edge::{
+    KvConfig, Reserve, Reserved, WorkerClock, WorkerQueue, fail, json, mode_from, read_body,
+    request_id, respond,
+};
+use hoox_router::{
+    BODY_MAX, ErrorCode, Failure, LogLevel, QueueMessage, RequestId, Reservation, Router, Settings,
+    SignalStore, Verdict,
+};
+use serde::Serialize;
+use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
+
+use crate::accounts::Accounts;
+use crate::ledger;
+use crate::store::{Entry, ObjectStore};
+
+type ObjectRouter = Router<ObjectStore, KvConfig, Rc<Accounts>, WorkerClock, WorkerQueue>;
+
+/// One of the objects that keep the idempotency keys and the life cycle of orders, chosen by key
+/// (gateway.md §8): single-threaded, so of any number of simultaneous signals with one key, one
+/// acquires it; and the only one that sends the orders of its keys, so what it finds open after a
+/// crash is nobody else's.
+#[durable_object]
+#[derive(Debug)]
+pub struct IdempotencyStore {
+    state: State,
+    object: Rc<Object>,
+}
+
+#[derive(Debug)]
+struct Object {
+    env: Env,
+    /// The object's id, for rows that need a name of their own.
+    name: String,
+    store: ObjectStore,
+    accounts: Rc<Accounts>,
+    router: ObjectRouter,
+    /// Whether what the last instance left open has been looked at.
+    recovered: Mutex<bool>,
+    /// Held by whoever sends entries to the ledger.
+    sending: Mutex<()>,
+}
+
+impl DurableObject for IdempotencyStore {
+    fn new(state: State, env: Env) -> Self {
+        let store = ObjectStore::open(&state, env.clone());
+        let accounts = Accounts::of(&env);
+        let mut settings = Settings::default();
+        // The sender waits for the fill, not for the fee.
+        settings.read_fees = false;
+        let config = KvConfig::new(env.clone());
+        let queue = WorkerQueue::new(env.clone(), "TRADE_QUEUE");
+        let (orders, desks) = (store.clone(), Rc::clone(&accounts));
+        let router = Router::with_settings(orders, config, desks, WorkerClock, settings);
+        let router = router.with_queue(queue);
+        let (recovered, sending) = Default::default();
+        let name = state.id().to_string();
+        let object = Object { env, name, store, accounts, router, recovered, sending };
+        Self { state, object: Rc::new(object) }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let id = request_id(&request);
+        let path = request.path();
+        let mode = request.headers().get("x-queue-mode")?.unwrap_or_default();
+        let body = match read_body(&mut request, BODY_MAX).await {
+            Ok(body) => body,
+            Err(failure) => return fail(id, &failure),
+        };
+        match path.as_str() {
+            "/reserve" => self.reserve(id, &body).await,
+            "/release" => self.release(id, &body).await,
+            "/commit" => self.commit(id, &body).await,
+            "/note" => self.note(id, &body),
+            "/order" => self.order(id, &body, &mode).await,
+            "/consume" => self.consume(id, &body).await,
+            "/close-all" => self.close_all(id, &body).await,
+            _ => fail(id, &Failure::new(ErrorCode::NotFound, "No such path.")),
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        self.object.recover().await;
+        self.object.send_entries().await;
+        self.object.store.tidy().await.map_err(|error| worker::Error::from(error.to_string()))?;
+        Response::empty()
+    }
+}
+
+impl IdempotencyStore {
+    async fn reserve(&self, id: RequestId, body: &[u8]) -> Result<Response> {
+        let Ok(asked) = serde_json::from_slice::<Reserve>(body) else { return malformed(id) };
+        let ttl = Settings::default().key_ttl;
+        let store = &self.object.store;
+        match store.reserve(&asked.key, asked.request_id, asked.now, ttl).await {
+            Ok(Reservation::Acquired) => json(id, 200, &Reserved { held_by: None }),
+            Ok(Reservation::Duplicate { request_id, .. }) => {
+                json(id, 200, &Reserved { held_by: Some(request_id) })
+            }
+            Err(_) => fail(id, &Failure::store_unavailable()),
+        }
+    }
+
+    /// Frees a key that its holder does not want any more; another's stays.
+    async fn release(&self, id: RequestId, body: &[u8]) -> Result<Response> {
+        let Ok(asked) = serde_json::from_slice::<Reserve>(body) else { return malformed(id) };
+        let store = &self.object.store;
+        let ttl = Settings::default().key_ttl;
+        let ours = store.reserve(&asked.key, asked.request_id, asked.now, ttl).await;
+        let released = match ours {
+            Ok(Reservation::Acquired) => store.release(&asked.key).await,
+            other => other.map(drop),
+        };
+        match released {
+            Ok(()) => json(id, 200, &Reserved { held_by: None }),
+            Err(_) => fail(id, &Failure::store_unavailable()),
+        }
+    }
+
+    async fn commit(&self, id: RequestId, body: &[u8]) -> Result<Response> {
+        let Ok(asked) = serde_json::from_slice::<Reserve>(body) else { return malformed(id) };
+        let until = asked.now.after(Settings::default().key_ttl);
+        match self.object.store.commit(&asked.key, asked.request_id, until).await {
+            Ok(()) => json(id, 200, &Reserved { held_by: None }),
+            Err(_) => fail(id, &Failure::store_unavailable()),
+        }
+    }
+
+    /// Takes a signal that the gateway has refused into the ledger.
+    fn note(&self, id: RequestId, body: &[u8]) -> Result<Response> {
+        let Ok(text) = core::str::from_utf8(body) else { return malformed(id) };
+        match self.object.store.queue_entry(&Entry::Refusal(text.to_owned())) {
+            Ok(()) => {
+                self.spawn_sending();
+                json(id, 202, &Reserved { held_by: None })
+            }
+            Err(_) => fail(id, &Failure::store_unavailable()),
+        }
+    }
+
+    async fn order(&self, id: RequestId, body: &[u8], mode: &str) -> Result<Response> {
+        let Ok(message) = QueueMessage::parse(body) else { return malformed(id) };
+        let mode = mode_from(mode);
+        let answer = self.run(async move |object| {
+            object.ready(message.exchange).await;
+            object.router.dispatch(&message, mode).await
+        });
+        let Ok(mut answer) = answer.await else { return crashed(id) };
+        let orders = answer.take_without_fee();
+        let response = respond(&answer);
+        let object = Rc::clone(&self.object);
+        self.state.wait_until(async move {
+            object.router.read_fees(orders).await;
+            object.send_entries().await;
+        });
+        response
+    }
+
+    async fn consume(&self, id: RequestId, body: &[u8]) -> Result<Response> {
+        let body = body.to_owned();
+        let verdict = self.run(async move |object| {
+            if let Ok(message) = QueueMessage::parse(&body) {
+                object.ready(message.exchange).await;
+            }
+            let name = id.to_string();
+            let attempts = object.store.failed_attempts(&name).unwrap_or(0);
+            let verdict = object.router.consume(&body, attempts).await;
+            // Not counted, the schedule is longer than it need be, and nothing worse.
+            let _ = object.store.settle_attempt(&name, &verdict);
+            verdict
+        });
+        let Ok(verdict) = verdict.await else { return crashed(id) };
+        self.spawn_sending();
+        json(id, 200, &Settled::from(&verdict))
+    }
+
+    async fn close_all(&self, id: RequestId, body: &[u8]) -> Result<Response> {
+        let test = body == b"test";
+        let all = self.run(async move |object| {
+            object.accounts.prepare(|_| true).await;
+            object.recover_once().await;
+            object.router.close_all(id, test).await
+        });
+        let Ok(all) = all.await else { return crashed(id) };
+        self.spawn_sending();
+        let closes = all.closes.iter().map(|close| {
+            let answer: serde_json::Value =
+                serde_json::from_str(&close.answer.body).unwrap_or_default();
+            serde_json::json!({
+                "exchange": close.venue.as_str(), "symbol": close.symbol.as_str(),
+                "side": close.side, "status": close.answer.status, "answer": answer,
+            })
+        });
+        let unreachable = all.unreachable.iter().map(|venue| venue.as_str());
+        let body = serde_json::json!({
+            "success": all.is_complete(),
+            "requestId": id,
+            "result": {
+                "closes": closes.collect::<Vec<_>>(),
+                "unreachable": unreachable.collect::<Vec<_>>(),
+            },
+        });
+        json(id, if all.is_complete() { 200 } else { 502 }, &body)
+    }
+
+    /// Runs `work` to its end, whether or not whoever asked is still there for the result.
+    async fn run<T: 'static>(
+        &self,
+        work: impl AsyncFnOnce(Rc<Object>) -> T + 'static,
+    ) -> core::result::Result<T, oneshot::Canceled> {
+        let (done, outcome) = oneshot::channel();
+        let object = Rc::clone(&self.object);
+        self.state.wait_until(async move {
+            let _ = done.send(work(object).await);
+        });
+        outcome.await
+    }
+
+    fn spawn_sending(&self) {
+        let object = Rc::clone(&self.object);
+        self.state.wait_until(async move { object.send_entries().await });
+    }
+}
+
+impl Object {
+    /// Whatever must be so before an order for `venue` is decided on.
+    async fn ready(&self, venue: Venue) {
+        self.recover_once().await;
+        let config = self.router.config().await;
+        let elsewhere = config.dynamic_routing || config.failover;
+        self.accounts.prepare(|other| other == venue || elsewhere).await;
+    }
+
+    async fn recover_once(&self) {
+        let mut recovered = self.recovered.lock().await;
+        if !*recovered {
+            *recovered = self.recover().await;
+        }
+    }
+
+    /// Finds out about orders without an outcome. Whether there was a way to look for them.
+    async fn recover(&self) -> bool {
+        let open = self.store.open_intents().await.unwrap_or_default();
+        if open.is_empty() {
+            return true;
+        }
+        self.accounts.prepare(|venue| open.iter().any(|record| record.intent.venue == venue)).await;
+        match self.router.recover().await {
+            Ok(summary) => {
+                let text = format!("orders without an outcome: {summary:?}");
+                hoox_edge::log(LogLevel::Warn, None, &text);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Sends what waits for the ledger, in order, as far as it takes it.
+    async fn send_entries(&self) {
+        let Some(_sending) = self.sending.try_lock() else { return };
+        while let Ok(waiting) = self.store.waiting_entries()
+            && let Some(last) = waiting.last().map(|waiting| waiting.id)
+        {
+            let sent = ledger::write(&self.env, &waiting, &self.name).await;
+            let taken = sent.is_ok() && self.store.forget_entries(last).is_ok();
+            let left = sent.unwrap_or_default();
+            for entry in &left {
+                let _ = self.store.queue_entry(entry);
+            }
+            if !taken || !left.is_empty() {
+                let text = "not everything could be written down; it is kept and sent again";
+                hoox_edge::log(LogLevel::Error, None, text);
+                return;
+            }
+        }
+    }
+}
+
+/// A verdict, as the consumer reads it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Settled<'v> {
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay_seconds: Option<u64>,
+    counted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'v str>,
+}
+
+impl<'v> From<&'v Verdict> for Settled<'v> {
+    fn from(verdict: &'v Verdict) -> Self {
+        let settled = |verdict| Self { verdict, delay_seconds: None, counted: true, reason: None };
+        match verdict {
+            Verdict::Ack => settled("ack"),
+            Verdict::Retry { delay, counted } => {
+                Self { delay_seconds: Some(delay.as_secs()), counted: *counted, ..settled("retry") }
+            }
+            Verdict::Dead { reason } => Self { reason: Some(reason), ..settled("dead") },
+        }
+    }
+}
+
+fn malformed(id: RequestId) -> Result<Response> {
+    fail(id, &Failure::new(ErrorCode::Validation, "Invalid JSON payload structure."))
+}
+
+fn crashed(id: RequestId) -> Result<Response> {
+    fail(id, &Failure::new(ErrorCode::Internal, "Internal error."))
+}

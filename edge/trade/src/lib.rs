@@ -1,0 +1,28 @@
+//! The trade engine as a Worker (trade.md): private routes, the queue's consumer, and the Durable
+//! Object that keeps the life of every order.
+
+mod accounts;
+mod consumer;
+mod dex;
+mod idempotency_store;
+mod ledger;
+mod order;
+mod routes;
+mod store;
+
+use worker::{Context, Env, MessageBatch, Request, Response, Result, event};
+
+pub use idempotency_store::IdempotencyStore;
+
+/// Answers a request of another worker.
+#[event(fetch, respond_with_errors)]
+async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
+    routes::answer(request, env).await
+}
+
+/// Carries out messages of the queue `trade-execution`, and keeps what ends in its dead letters.
+#[event(queue)]
+async fn queue(batch: MessageBatch<serde_json::Value>, env: Env, _: Context) -> Result<()> {
+    consumer::consume(&batch, &env).await;
+    Ok(())
+}

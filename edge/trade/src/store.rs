@@ -1,0 +1,344 @@
+//! The durable store of one Durable Object: SQLite in the object itself.
+//!
+//! Statements of one turn are one transaction, and nothing leaves the object, neither a request nor
+//! an answer, before what was written is on stable storage: the platform's output gate is the sync.
+
+mod outbox;
+mod schema;
+
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use hoox_connector::{Clock, Symbol, Timestamp, Venue};
+use hoox_edge::WorkerClock;
+use hoox_router::{
+    Admission, CallerId, Durability, HeldPosition, Holding, IdempotencyKey, LogEntry, MemoryRate,
+    Record, RefusedSignal, RequestId, Reservation, SignalStore, StoreUnavailable, Verdict,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use worker::{Env, SqlStorage, SqlStorageValue, State, Storage};
+
+use crate::ledger;
+pub(crate) use outbox::{Entry, Waiting};
+
+/// How soon open orders are looked at again, and the ledger's entries are sent again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// How many rows one alarm removes of what has expired.
+const PURGE_MAX: i64 = 500;
+
+/// How long records of ended orders stay here; the ledger keeps them for longer.
+const RECORDS_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The store. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct ObjectStore(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    storage: Storage,
+    sql: SqlStorage,
+    env: Env,
+    /// Keys that are held without a row: a crash before their record is one before their order.
+    held: RefCell<HashMap<IdempotencyKey, (RequestId, Timestamp)>>,
+    rate: MemoryRate,
+    /// When the alarm is set for, as far as this instance knows.
+    alarm: Cell<Option<Timestamp>>,
+}
+
+impl ObjectStore {
+    /// Opens the object's database, and brings its tables up to date.
+    pub(crate) fn open(state: &State, env: Env) -> Self {
+        let storage = state.storage();
+        let sql = storage.sql();
+        // A failure shows with the first statement that needs the tables.
+        let _ = schema::migrate(&sql);
+        let (held, rate, alarm) = Default::default();
+        Self(Rc::new(Inner { storage, sql, env, held, rate, alarm }))
+    }
+
+    /// What has to be done with nobody asking: removes what has expired, and sets the next alarm.
+    pub(crate) async fn tidy(&self) -> Result<(), StoreUnavailable> {
+        let now = WorkerClock.now();
+        self.0.held.borrow_mut().retain(|_, (_, until)| now < *until);
+        self.exec(
+            "DELETE FROM reservations WHERE key IN
+                 (SELECT key FROM reservations WHERE expires_at <= ? LIMIT ?)",
+            vec![number(now), PURGE_MAX.into()],
+        )?;
+        let ended_before =
+            millis(now).saturating_sub(i64::try_from(RECORDS_FOR.as_millis()).unwrap_or(i64::MAX));
+        self.exec(
+            "DELETE FROM records WHERE rowid IN
+                 (SELECT rowid FROM records WHERE open = 0 AND received_at <= ? LIMIT ?)",
+            vec![ended_before.into(), PURGE_MAX.into()],
+        )?;
+        self.0.alarm.set(None);
+        #[derive(Deserialize)]
+        struct Next {
+            busy: i64,
+            expires_at: Option<i64>,
+        }
+        let next: Vec<Next> = self.rows(
+            "SELECT EXISTS (SELECT 1 FROM records WHERE open = 1)
+                 OR EXISTS (SELECT 1 FROM outbox) AS busy,
+                 (SELECT min(expires_at) FROM reservations) AS expires_at",
+            Vec::new(),
+        )?;
+        let Some(next) = next.first() else { return Ok(()) };
+        if next.busy != 0 {
+            return self.wake_at(now.after(AGAIN)).await;
+        }
+        match next.expires_at.and_then(|at| u64::try_from(at).ok()) {
+            Some(at) => self.wake_at(Timestamp::from_millis(at).max(now.after(AGAIN))).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sets the alarm for `at` unless it is set for earlier.
+    async fn wake_at(&self, at: Timestamp) -> Result<(), StoreUnavailable> {
+        if self.0.alarm.get().is_some_and(|set| set <= at) {
+            return Ok(());
+        }
+        self.0.alarm.set(Some(at));
+        let set = self.0.storage.set_alarm(millis(at)).await;
+        set.map_err(|error| {
+            self.0.alarm.set(None);
+            unavailable(error)
+        })
+    }
+
+    /// Notes how many attempts at a message have failed, as far as they count, and tells.
+    pub(crate) fn failed_attempts(&self, request_id: &str) -> Result<u32, StoreUnavailable> {
+        #[derive(Deserialize)]
+        struct Row {
+            failed: u32,
+        }
+        let rows: Vec<Row> =
+            self.rows("SELECT failed FROM attempts WHERE request_id = ?", vec![request_id.into()])?;
+        Ok(rows.first().map_or(0, |row| row.failed))
+    }
+
+    /// Counts an attempt, or forgets them all once the message is done with.
+    pub(crate) fn settle_attempt(
+        &self,
+        request_id: &str,
+        verdict: &Verdict,
+    ) -> Result<(), StoreUnavailable> {
+        match verdict {
+            Verdict::Retry { counted: false, .. } => Ok(()),
+            Verdict::Retry { .. } => self.exec(
+                "INSERT INTO attempts (request_id, failed) VALUES (?, 1)
+                 ON CONFLICT DO UPDATE SET failed = failed + 1",
+                vec![request_id.into()],
+            ),
+            Verdict::Ack | Verdict::Dead { .. } => {
+                self.exec("DELETE FROM attempts WHERE request_id = ?", vec![request_id.into()])
+            }
+        }
+    }
+
+    fn exec(&self, sql: &str, values: Vec<SqlStorageValue>) -> Result<(), StoreUnavailable> {
+        self.0.sql.exec(sql, values).map(drop).map_err(unavailable)
+    }
+
+    fn rows<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Vec<T>, StoreUnavailable> {
+        self.0.sql.exec(sql, values).and_then(|cursor| cursor.to_array()).map_err(unavailable)
+    }
+
+    fn hold(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        until: Timestamp,
+    ) -> Result<(), StoreUnavailable> {
+        // An expired row is anybody's, a live one its holder's.
+        self.exec(
+            "INSERT INTO reservations (key, request_id, expires_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET request_id = excluded.request_id,
+                 expires_at = excluded.expires_at
+             WHERE request_id = excluded.request_id OR expires_at <= ?4",
+            vec![
+                key.as_str().into(),
+                request_id.as_str().into(),
+                number(until),
+                number(WorkerClock.now()),
+            ],
+        )
+    }
+}
+
+impl SignalStore for ObjectStore {
+    async fn reserve(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Reservation, StoreUnavailable> {
+        #[derive(Deserialize)]
+        struct Row {
+            request_id: RequestId,
+            state: Option<hoox_router::State>,
+        }
+        let held = self.0.held.borrow().get(key).copied();
+        if let Some((request_id, _)) =
+            held.filter(|(holder, until)| *holder != request_id && now < *until)
+        {
+            return Ok(Reservation::Duplicate { request_id, state: None });
+        }
+        let rows: Vec<Row> = self.rows(
+            "SELECT k.request_id, (SELECT state FROM records r
+                 WHERE r.request_id = k.request_id ORDER BY r.leg LIMIT 1) AS state
+             FROM reservations k WHERE k.key = ? AND k.expires_at > ?",
+            vec![key.as_str().into(), number(now)],
+        )?;
+        if let Some(row) = rows.into_iter().find(|row| row.request_id != request_id) {
+            return Ok(Reservation::Duplicate { request_id: row.request_id, state: row.state });
+        }
+        self.0.held.borrow_mut().insert(key.clone(), (request_id, now.after(ttl)));
+        Ok(Reservation::Acquired)
+    }
+
+    async fn write(&self, record: &Record, _: Durability) -> Result<(), StoreUnavailable> {
+        let json = serde_json::to_string(record)
+            .map_err(|error| StoreUnavailable(format!("cannot serialise a record: {error}")))?;
+        self.exec(
+            "INSERT INTO records (request_id, leg, state, open, received_at, json)
+             VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET state = excluded.state, open = excluded.open,
+                 received_at = excluded.received_at, json = excluded.json",
+            vec![
+                record.request_id.as_str().into(),
+                i32::from(record.leg).into(),
+                record.state.as_str().into(),
+                (!record.state.is_final()).into(),
+                number(record.received_at),
+                json.as_str().into(),
+            ],
+        )?;
+        if record.frees_key() {
+            self.exec(
+                "DELETE FROM reservations WHERE key = ? AND request_id = ?",
+                vec![record.key.as_str().into(), record.request_id.as_str().into()],
+            )?;
+        } else {
+            self.hold(&record.key, record.request_id, record.reserved_until)?;
+            // Its row holds it from here on.
+            let mut held = self.0.held.borrow_mut();
+            if held.get(&record.key).is_some_and(|(holder, _)| *holder == record.request_id) {
+                held.remove(&record.key);
+            }
+        }
+        self.queue_entry(&Entry::Record(json))?;
+        // In the same turn, so that an order without an outcome is never without an alarm.
+        self.wake_at(WorkerClock.now().after(AGAIN)).await
+    }
+
+    async fn release(&self, key: &IdempotencyKey) -> Result<(), StoreUnavailable> {
+        self.0.held.borrow_mut().remove(key);
+        self.exec("DELETE FROM reservations WHERE key = ?", vec![key.as_str().into()])
+    }
+
+    async fn commit(
+        &self,
+        key: &IdempotencyKey,
+        request_id: RequestId,
+        until: Timestamp,
+    ) -> Result<(), StoreUnavailable> {
+        let other = self.0.held.borrow().get(key).copied();
+        if other.is_some_and(|(holder, ends)| holder != request_id && WorkerClock.now() < ends) {
+            return Ok(());
+        }
+        self.hold(key, request_id, until)?;
+        self.0.held.borrow_mut().remove(key);
+        self.wake_at(until).await
+    }
+
+    async fn open_intents(&self) -> Result<Vec<Record>, StoreUnavailable> {
+        let rows: Vec<Json> = self.rows(
+            "SELECT json FROM records WHERE open = 1 ORDER BY received_at, leg",
+            Vec::new(),
+        )?;
+        rows.iter().map(Json::record).collect()
+    }
+
+    async fn load(
+        &self,
+        request_id: RequestId,
+        leg: u8,
+    ) -> Result<Option<Record>, StoreUnavailable> {
+        let rows: Vec<Json> = self.rows(
+            "SELECT json FROM records WHERE request_id = ? AND leg = ?",
+            vec![request_id.as_str().into(), i32::from(leg).into()],
+        )?;
+        rows.first().map(Json::record).transpose()
+    }
+
+    async fn admit(
+        &self,
+        caller: CallerId,
+        limit: u32,
+        window: Duration,
+        now: Timestamp,
+    ) -> Result<Admission, StoreUnavailable> {
+        Ok(self.0.rate.admit(caller, limit, window, now))
+    }
+
+    async fn log_refusal(&self, refusal: &RefusedSignal) {
+        if let Ok(json) = serde_json::to_string(refusal) {
+            let _ = self.queue_entry(&Entry::Refusal(json));
+            let _ = self.wake_at(WorkerClock.now().after(AGAIN)).await;
+        }
+    }
+
+    async fn log(&self, entry: &LogEntry) {
+        hoox_edge::log(entry.level, entry.request_id, &entry.message);
+        let _ = self.queue_entry(&Entry::log(entry));
+        let _ = self.wake_at(WorkerClock.now().after(AGAIN)).await;
+    }
+
+    async fn holdings(
+        &self,
+        venue: Venue,
+        symbol: Symbol,
+        test: bool,
+    ) -> Result<Vec<Holding>, StoreUnavailable> {
+        ledger::holdings(&self.0.env, venue, symbol, test).await.map_err(unavailable)
+    }
+
+    async fn open_positions(&self) -> Result<Vec<HeldPosition>, StoreUnavailable> {
+        ledger::open_positions(&self.0.env).await.map_err(unavailable)
+    }
+}
+
+#[derive(Deserialize)]
+struct Json {
+    json: String,
+}
+
+impl Json {
+    fn record(&self) -> Result<Record, StoreUnavailable> {
+        serde_json::from_str(&self.json)
+            .map_err(|_| StoreUnavailable("a record cannot be read".into()))
+    }
+}
+
+fn unavailable(error: worker::Error) -> StoreUnavailable {
+    StoreUnavailable(error.to_string())
+}
+
+fn millis(at: Timestamp) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn number(at: Timestamp) -> SqlStorageValue {
+    millis(at).into()
+}

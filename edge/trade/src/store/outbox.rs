@@ -1,0 +1,86 @@
+//! What the ledger has to be told, kept in the object until it has been.
+
+use hoox_router::{LogEntry, StoreUnavailable};
+use serde::Deserialize;
+
+use super::ObjectStore;
+
+/// How many entries go to the ledger at a time.
+const BATCH_MAX: i64 = 25;
+
+/// An entry on its way to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// A record, as JSON.
+    Record(String),
+    /// A refused signal, as JSON.
+    Refusal(String),
+    /// A line of `system_logs`, as JSON.
+    Log(String),
+    /// A record that is yet to be stored in R2, as JSON.
+    Offload(String),
+}
+
+/// An entry and its number, which grows and is never used again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) id: i64,
+    pub(crate) entry: Entry,
+}
+
+impl Entry {
+    pub(crate) fn log(entry: &LogEntry) -> Self {
+        let line = serde_json::json!({
+            "at": entry.at, "level": entry.level, "service": entry.service,
+            "message": entry.message, "requestId": entry.request_id, "details": entry.details,
+        });
+        Self::Log(line.to_string())
+    }
+
+    fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Record(json) => ("record", json),
+            Self::Refusal(json) => ("refusal", json),
+            Self::Log(json) => ("log", json),
+            Self::Offload(json) => ("offload", json),
+        }
+    }
+}
+
+impl ObjectStore {
+    /// Puts an entry behind the others.
+    pub(crate) fn queue_entry(&self, entry: &Entry) -> Result<(), StoreUnavailable> {
+        let (kind, json) = entry.parts();
+        let sql = "INSERT INTO outbox (kind, json) VALUES (?, ?)";
+        self.exec(sql, vec![kind.into(), json.into()])
+    }
+
+    /// The oldest entries, in order.
+    pub(crate) fn waiting_entries(&self) -> Result<Vec<Waiting>, StoreUnavailable> {
+        #[derive(Deserialize)]
+        struct Row {
+            id: i64,
+            kind: String,
+            json: String,
+        }
+        let rows: Vec<Row> = self.rows(
+            "SELECT id, kind, json FROM outbox ORDER BY id LIMIT ?",
+            vec![BATCH_MAX.into()],
+        )?;
+        let waiting = |row: Row| Waiting {
+            id: row.id,
+            entry: match row.kind.as_str() {
+                "record" => Entry::Record(row.json),
+                "refusal" => Entry::Refusal(row.json),
+                "offload" => Entry::Offload(row.json),
+                _ => Entry::Log(row.json),
+            },
+        };
+        Ok(rows.into_iter().map(waiting).collect())
+    }
+
+    /// Forgets the entries up to a number: the ledger has them.
+    pub(crate) fn forget_entries(&self, up_to: i64) -> Result<(), StoreUnavailable> {
+        self.exec("DELETE FROM outbox WHERE id <= ?", vec![up_to.into()])
+    }
+}

@@ -1,0 +1,55 @@
+//! The tables of an object.
+
+use serde::Deserialize;
+use worker::{Result, SqlStorage};
+
+/// Each entry brings the tables from its index to the next; applied in order, never twice.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE records (
+        request_id  TEXT    NOT NULL,
+        leg         INTEGER NOT NULL,
+        state       TEXT    NOT NULL,
+        open        INTEGER NOT NULL,
+        received_at INTEGER NOT NULL,
+        json        TEXT    NOT NULL,
+        PRIMARY KEY (request_id, leg)
+    );
+    CREATE INDEX records_open ON records (received_at, leg) WHERE open = 1;
+    CREATE INDEX records_ended ON records (received_at) WHERE open = 0;
+
+    CREATE TABLE reservations (
+        key        TEXT    PRIMARY KEY,
+        request_id TEXT    NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX reservations_expiry ON reservations (expires_at);
+
+    CREATE TABLE attempts (
+        request_id TEXT    PRIMARY KEY,
+        failed     INTEGER NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE outbox (
+        id   INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT    NOT NULL,
+        json TEXT    NOT NULL
+    );
+"];
+
+pub(super) fn migrate(sql: &SqlStorage) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Row {
+        version: usize,
+    }
+    sql.exec("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)", None)?;
+    let rows: Vec<Row> = sql
+        .exec("SELECT coalesce(max(version), 0) AS version FROM migrations", None)?
+        .to_array()?;
+    let found = rows.first().map_or(0, |row| row.version);
+    for (version, migration) in MIGRATIONS.iter().enumerate().skip(found) {
+        sql.exec(migration, None)?;
+        let version = i64::try_from(version + 1).unwrap_or(i64::MAX);
+        sql.exec("INSERT INTO migrations (version) VALUES (?)", vec![version.into()])?;
+    }
+    Ok(())
+}

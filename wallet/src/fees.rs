@@ -91,7 +91,8 @@ impl GasMarket {
     /// [`FeeError::Unreadable`] if a fee does not fit 128 bits.
     pub fn from_history(history: &FeeHistory) -> Result<Option<Self>, FeeError> {
         let Some(base_fee) = history.base_fee_per_gas.last() else { return Ok(None) };
-        if history.base_fee_per_gas.iter().all(U256::is_zero) && history.reward.is_none() {
+        // A chain with a base fee of nothing takes a gas price as well.
+        if history.base_fee_per_gas.iter().all(U256::is_zero) {
             return Ok(None);
         }
         let rewards = history.reward.iter().flatten();
@@ -295,6 +296,7 @@ mod tests {
         assert_eq!(read(&[7, 8, 9], Some(&[5, 0, 1])), Some(market(9, 5)));
         assert_eq!(read(&[7, 9], Some(&[0])), Some(market(9, 1)));
         assert_eq!(read(&[0, 0], None), None);
+        assert_eq!(read(&[0, 0], Some(&[1])), None);
         assert_eq!(read(&[], None), None);
         let huge = FeeHistory { base_fee_per_gas: vec![U256::MAX], reward: None };
         assert_eq!(GasMarket::from_history(&huge), Err(FeeError::Unreadable));

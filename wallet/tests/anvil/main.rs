@@ -1,0 +1,10 @@
+//! The wallet on a real chain: anvil, with contracts that other people wrote.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod chain;
+mod faults;
+mod load;
+mod swaps;
+mod tokens;
+mod transport;

@@ -2,7 +2,7 @@
 //! to order books. Throughput is in frames, in updates and in price levels a second.
 //!
 //! `cargo bench -p hoox-benches --bench market_data`
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::hint::black_box;
 

@@ -1,7 +1,21 @@
 // The acceptance checklist of the gateway (gateway.md), on workerd.
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { PASSKEY, post, signal, stand_in, start, startVenue, until } from "./world.mjs";
+
+/**
+ * The status of a post on a connection of its own: workerd hangs up on a body that it will not read,
+ * and whoever asks next on the same connection would be cut off.
+ */
+const statusAlone = (url, body) =>
+  new Promise((resolve, reject) => {
+    const sent = request(url, { method: "POST", agent: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    sent.on("error", reject).end(body);
+  });
 
 let venue;
 before(async () => (venue = await startVenue()));
@@ -67,7 +81,7 @@ describe("with everything there", () => {
     const fields = body.error.details.map(({ field }) => field).sort();
     assert.deepEqual(fields, ["exchange", "leverage", "quantity"]);
     assert.equal((await post(world.url, "[]")).status, 400);
-    assert.equal((await post(world.url, "x".repeat(70_000))).status, 413);
+    assert.equal(await statusAlone(`${world.url}/webhook`, "x".repeat(70_000)), 413);
     const options = await fetch(`${world.url}/webhook`, { method: "OPTIONS" });
     assert.equal(options.status, 405);
     assert.equal(options.headers.get("access-control-allow-origin"), null);

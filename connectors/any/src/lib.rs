@@ -70,6 +70,15 @@ impl Dialect {
         }
     }
 
+    /// The same with its order-entry socket at another address, where the venue has one.
+    pub fn with_entry_url(self, url: &str) -> Self {
+        match self {
+            Self::Binance(it) => Self::Binance(it.with_entry_url(url)),
+            Self::Bybit(it) => Self::Bybit(it.with_entry_url(url)),
+            Self::Mexc(_) => self,
+        }
+    }
+
     /// The same with another receive window.
     pub fn with_recv_window(self, window: Duration) -> Self {
         match self {

@@ -272,6 +272,12 @@ impl Dossier {
         format!("logs/{venue}{testnet}/{symbol}/{day}/{name}.json")
     }
 
+    /// Takes in a later dossier of the same object.
+    pub fn join(&mut self, later: Self) {
+        self.exchanges.extend(later.exchanges);
+        self.exchanges.truncate(EXCHANGES_MAX);
+    }
+
     /// The object, with what an earlier one of the same key holds.
     fn merged(&self, before: Option<&[u8]>) -> Vec<u8> {
         let before: Option<Value> = before.and_then(|bytes| serde_json::from_slice(bytes).ok());

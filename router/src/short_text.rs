@@ -14,7 +14,7 @@ const INLINE_MAX: usize = 96;
 /// use hoox_router::ShortText;
 ///
 /// let text = ShortText::from("strategy-1");
-/// assert_eq!((&*text, text.clone()), ("strategy-1", text));
+/// assert_eq!(&*text, "strategy-1");
 /// ```
 #[derive(Clone)]
 pub struct ShortText(Repr);

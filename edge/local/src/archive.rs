@@ -4,7 +4,11 @@
 //! order's record down hands what was remembered to the one thread that writes files. It waits for
 //! nothing, and nothing waits for it: what it cannot keep up with is dropped, and counted.
 
+use core::iter;
+use core::time::Duration;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,12 +18,17 @@ use hoox_connector::Venue;
 use hoox_router::{
     Archive, ArchiveUnavailable, Dossier, Exchanged, Record, RefusedSignal, archive,
 };
+use tokio::sync::oneshot;
 
 /// The directory of the objects, in the data directory.
 pub(crate) const DIRECTORY: &str = "logs";
 
 /// How many dossiers may wait to be written.
 const WAITING_MAX: usize = 4_096;
+
+/// How long dossiers gather before they are written. A new file makes the database's next sync slow,
+/// for which orders wait: so one sync in many is slow, instead of each.
+const GATHER: Duration = Duration::from_millis(500);
 
 /// How many requests of one task are remembered.
 const SEEN_MAX: usize = 64;
@@ -76,6 +85,8 @@ enum Job {
     File(Box<Dossier>),
     /// Removes the days before this one.
     Forget(String),
+    /// Tells when everything before it is written.
+    Flush(oneshot::Sender<()>),
 }
 
 impl Archivist {
@@ -121,6 +132,13 @@ impl Archivist {
         self.send(Job::Forget(day));
     }
 
+    /// Waits until everything handed over so far is written, or has failed to be.
+    pub(crate) async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        self.send(Job::Flush(done));
+        let _ = written.await;
+    }
+
     fn send(&self, job: Job) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(job) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -135,27 +153,42 @@ fn work(
     dropped: &AtomicU64,
 ) {
     let mut failing = false;
-    while let Ok(job) = jobs.recv() {
-        let result = match job {
-            Job::File(dossier) => runtime.block_on(archive(files, &dossier)),
-            Job::Forget(day) => files.forget_before(&day).map_err(unavailable),
-        };
-        match result {
-            Ok(()) if failing => {
-                tracing::info!("requests and answers are written down again");
-                failing = false;
+    while let Ok(first) = jobs.recv() {
+        std::thread::sleep(GATHER);
+        let mut dossiers: BTreeMap<String, Dossier> = BTreeMap::new();
+        let (mut forgotten, mut flushed) = (Vec::new(), Vec::new());
+        for job in iter::once(first).chain(jobs.try_iter().take(WAITING_MAX)) {
+            match job {
+                Job::File(dossier) => match dossiers.entry(dossier.key()) {
+                    Entry::Occupied(mut earlier) => earlier.get_mut().join(*dossier),
+                    Entry::Vacant(entry) => drop(entry.insert(*dossier)),
+                },
+                Job::Forget(day) => forgotten.push(files.forget_before(&day).map_err(unavailable)),
+                Job::Flush(done) => flushed.push(done),
             }
-            Ok(()) => {}
-            // Once, until it works again.
-            Err(error) if !failing => {
-                tracing::error!(%error, "requests and answers are not written down; orders go on");
-                failing = true;
+        }
+        let filed = dossiers.values().map(|dossier| runtime.block_on(archive(files, dossier)));
+        for result in filed.chain(forgotten) {
+            match result {
+                Ok(()) if failing => {
+                    tracing::info!("requests and answers are written down again");
+                    failing = false;
+                }
+                Ok(()) => {}
+                // Once, until it works again.
+                Err(error) if !failing => {
+                    tracing::error!(%error, "requests and answers are not written down; orders go on");
+                    failing = true;
+                }
+                Err(_) => {}
             }
-            Err(_) => {}
         }
         let dropped = dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             tracing::warn!(dropped, "more requests and answers than can be written down");
+        }
+        for done in flushed {
+            let _ = done.send(());
         }
     }
 }

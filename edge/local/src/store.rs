@@ -163,6 +163,9 @@ impl SqliteStore {
 
     /// Waits until everything asked for so far is on stable storage.
     pub(crate) async fn flush(&self) -> Result<(), StoreUnavailable> {
+        if let Some(archivist) = self.inner.archivist.get() {
+            archivist.flush().await;
+        }
         self.inner.writer.synced(Job::Flush).await
     }
 

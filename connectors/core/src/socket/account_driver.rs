@@ -34,7 +34,7 @@ const OVERLAP: Duration = Duration::from_secs(2);
 /// After how many failed reads in a row a refusal is final: the first may have been the clock's fault.
 const REFUSALS_MAX: u32 = 2;
 
-/// Does the work of an [`AccountFeed`].
+/// Does the work of an [`AccountFeed`](super::AccountFeed).
 pub struct AccountDriver<P, T, C> {
     pub(super) client: Arc<Client<P, T, C>>,
     pub(super) config: AccountConfig,

@@ -27,7 +27,7 @@ const READS_MAX: usize = 4;
 /// How many events of a session are taken until the next one has its turn.
 const TURN: usize = 64;
 
-/// Does the work of a [`MarketFeed`].
+/// Does the work of a [`MarketFeed`](super::MarketFeed).
 pub struct MarketDriver<P, T, C> {
     pub(super) client: Arc<Client<P, T, C>>,
     pub(super) config: MarketConfig,

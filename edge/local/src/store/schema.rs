@@ -14,10 +14,6 @@ const MIGRATIONS: &[&str] = &[FIRST, QUEUE_AND_POSITIONS];
 /// busy day, so that a write reads nothing.
 const CACHE_KIB: i64 = -32 * 1024;
 
-/// After how many pages the log is copied into the database: a page that many signals change is then
-/// copied once, and the copying waits for the disk seldom.
-const CHECKPOINT_PAGES: i64 = 8 * 1024;
-
 const FIRST: &str = "
     CREATE TABLE records (
         request_id  TEXT    NOT NULL,
@@ -206,7 +202,6 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())
 }

@@ -3,7 +3,7 @@ use core::time::Duration;
 use hoox_connector::SystemClock;
 use hoox_wallet::{
     Action, Address, Bytes, Chain, FeeError, MemoryStore, NonceError, Rpc, RpcError,
-    TransactionRecord, TransactionState, U256, Wallet, WalletConfig, WalletError,
+    TransactionRecord, TransactionState, U256, Wallet, WalletError,
 };
 use serde_json::{Value, json};
 
@@ -14,15 +14,6 @@ const FRIEND: Address = Address::repeat_byte(0x77);
 
 fn pay(value: u64) -> Action {
     Action::Send { to: FRIEND, value: U256::from(value), data: Bytes::new() }
-}
-
-/// A wallet, and the network under it.
-fn faulty(anvil: &Anvil, config: WalletConfig) -> (TestWallet, &'static Faulty) {
-    let network = Faulty::leaked();
-    let rpc = Rpc::new(network, SystemClock, 31337, vec![anvil.url()]).with_rounds(1);
-    let chain = Chain::new("anvil", 31337, "ETH");
-    let wallet = Wallet::new(account(0), chain, rpc, MemoryStore::default(), config).unwrap();
-    (wallet, network)
 }
 
 async fn submit(wallet: &TestWallet, id: &str, value: u64) -> TransactionRecord {
@@ -42,7 +33,7 @@ async fn a_node_of_another_chain_gets_nothing_to_sign_for() {
 #[tokio::test]
 async fn a_node_that_counts_too_many_transactions_is_not_believed() {
     let anvil = Anvil::start();
-    let (wallet, network) = faulty(&anvil, open());
+    let (wallet, network) = anvil.faulty_wallet(open());
     submit(&wallet, "1", 1).await;
     succeed(&wallet, "1").await;
     network.fail("eth_getTransactionCount", Fault::Lie(json!("0x9")));
@@ -54,7 +45,7 @@ async fn a_node_that_counts_too_many_transactions_is_not_believed() {
 #[tokio::test]
 async fn a_node_that_counts_too_few_transactions_costs_no_nonce_twice() {
     let anvil = Anvil::start();
-    let (wallet, network) = faulty(&anvil, open());
+    let (wallet, network) = anvil.faulty_wallet(open());
     submit(&wallet, "1", 1).await;
     network.fail("eth_getTransactionCount", Fault::Lie(json!("0x0")));
     assert_eq!(submit(&wallet, "2", 1).await.nonce, 1);
@@ -65,7 +56,7 @@ async fn a_node_that_counts_too_few_transactions_costs_no_nonce_twice() {
 #[tokio::test]
 async fn a_node_that_lies_about_the_balance_moves_nothing() {
     let anvil = Anvil::start();
-    let (wallet, network) = faulty(&anvil, open());
+    let (wallet, network) = anvil.faulty_wallet(open());
     network.fail("eth_getBalance", Fault::Lie(json!("0x1")));
     let error = wallet.submit("1", &pay(5), None).await.unwrap_err();
     assert!(matches!(error, WalletError::InsufficientFunds { .. }), "{error}");
@@ -81,7 +72,7 @@ async fn a_node_that_lies_about_the_balance_moves_nothing() {
 #[tokio::test]
 async fn what_a_node_refuses_at_once_frees_its_nonce() {
     let anvil = Anvil::start();
-    let (wallet, network) = faulty(&anvil, open());
+    let (wallet, network) = anvil.faulty_wallet(open());
     network.fail("eth_sendRawTransaction", Fault::Refuse("insufficient funds for transfer"));
     let refused = submit(&wallet, "1", 5).await;
     assert!(matches!(refused.state, TransactionState::Refused { .. }), "{refused:?}");
@@ -94,7 +85,7 @@ async fn what_a_node_refuses_at_once_frees_its_nonce() {
 #[tokio::test]
 async fn a_gap_before_a_transaction_is_filled() {
     let anvil = Anvil::start();
-    let (wallet, network) = faulty(&anvil, open());
+    let (wallet, network) = anvil.faulty_wallet(open());
     automine(&anvil, false).await;
     network.fail("eth_sendRawTransaction", Fault::LostRequest);
     let first = submit(&wallet, "1", 5).await;
@@ -113,7 +104,7 @@ async fn a_gap_before_a_transaction_is_filled() {
 async fn a_request_that_never_left_is_sent_later() {
     for fault in [Fault::NotSent, Fault::LostRequest] {
         let anvil = Anvil::start();
-        let (wallet, network) = faulty(&anvil, open());
+        let (wallet, network) = anvil.faulty_wallet(open());
         network.fail("eth_sendRawTransaction", fault);
         let record = submit(&wallet, "1", 5).await;
         assert_eq!(record.state, TransactionState::Signed);
@@ -127,7 +118,7 @@ async fn a_request_that_never_left_is_sent_later() {
 #[tokio::test]
 async fn a_reply_that_was_lost_is_looked_up_and_never_signed_again() {
     let anvil = Anvil::start();
-    let (wallet, network) = faulty(&anvil, open());
+    let (wallet, network) = anvil.faulty_wallet(open());
     network.fail("eth_sendRawTransaction", Fault::LostReply);
     let record = submit(&wallet, "1", 5).await;
     assert_eq!(record.state, TransactionState::Signed);
@@ -144,7 +135,7 @@ async fn a_reply_that_was_lost_is_looked_up_and_never_signed_again() {
 #[tokio::test]
 async fn a_timeout_before_the_broadcast_signs_nothing() {
     let anvil = Anvil::start();
-    let (wallet, network) = faulty(&anvil, open());
+    let (wallet, network) = anvil.faulty_wallet(open());
     network.fail("eth_estimateGas", Fault::LostReply);
     let error = wallet.submit("1", &pay(5), None).await.unwrap_err();
     assert!(matches!(error, WalletError::Rpc(RpcError::NoAnswer(_))), "{error}");
@@ -174,7 +165,7 @@ async fn automine(anvil: &Anvil, on: bool) {
 #[tokio::test]
 async fn a_reorganisation_sends_the_same_bytes_again() {
     let anvil = Anvil::start();
-    let (wallet, network) = faulty(&anvil, open());
+    let (wallet, network) = anvil.faulty_wallet(open());
     let record = submit(&wallet, "1", 5).await;
     let short = Duration::from_millis(100);
     let before = wallet.settle("1", 3, short).await.unwrap();
@@ -196,7 +187,7 @@ async fn a_reorganisation_sends_the_same_bytes_again() {
 #[tokio::test]
 async fn a_transaction_that_was_dropped_is_sent_again() {
     let anvil = Anvil::start_with(&["--no-mining"]);
-    let (wallet, network) = faulty(&anvil, open());
+    let (wallet, network) = anvil.faulty_wallet(open());
     let record = submit(&wallet, "1", 5).await;
     assert_eq!(record.state, TransactionState::Pending);
     let _: Value = anvil.ask("anvil_dropTransaction", json!([record.hash()])).await;
@@ -212,7 +203,7 @@ async fn what_pays_too_little_is_replaced_and_executed_once() {
     let anvil = Anvil::start_with(&["--no-mining"]);
     let mut config = open();
     config.life.stuck_after = Duration::from_millis(100);
-    let (wallet, _) = faulty(&anvil, config);
+    let (wallet, _) = anvil.faulty_wallet(config);
     let record = submit(&wallet, "1", 5).await;
     // The base fee rises above what it offered.
     let base = format!("{:#x}", record.attempts[0].fees.max_price() + 1_000_000);
@@ -233,7 +224,7 @@ async fn what_pays_too_little_is_replaced_and_executed_once() {
 #[tokio::test]
 async fn a_cancelled_transaction_is_not_executed() {
     let anvil = Anvil::start_with(&["--no-mining"]);
-    let (wallet, _) = faulty(&anvil, open());
+    let (wallet, _) = anvil.faulty_wallet(open());
     submit(&wallet, "1", 5).await;
     wallet.cancel("1").await.unwrap();
     anvil.mine(1).await;
@@ -258,7 +249,7 @@ async fn a_total_fee_above_its_limit_signs_nothing() {
     let anvil = Anvil::start();
     let mut config = open();
     config.fees.max_total_fee = Some(U256::from(1));
-    let (wallet, _) = faulty(&anvil, config);
+    let (wallet, _) = anvil.faulty_wallet(config);
     let error = wallet.submit("1", &pay(5), None).await.unwrap_err();
     assert!(matches!(error, WalletError::Fee(FeeError::TotalFee { .. })), "{error}");
     assert!(wallet.store().records().is_empty());

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod afterwards;
+#[allow(dead_code)] // other crates' tests use the rest
+mod anvil;
 mod chain;
 mod faults;
 mod load;

@@ -83,13 +83,13 @@ impl RequestBuf {
     /// Where the next character goes.
     #[inline]
     pub fn position(&self) -> Position {
-        Position(self.text.len())
+        Position(at(&self.text))
     }
 
     /// Everything written since `start`.
     #[inline]
     pub fn since(&self, start: Position) -> Span {
-        Span { start: start.0, end: self.text.len() }
+        Span { start: start.0, end: at(&self.text) }
     }
 
     /// Appends `text`.
@@ -115,7 +115,7 @@ impl RequestBuf {
     /// The characters of `span`.
     #[inline]
     pub fn text(&self, span: Span) -> &str {
-        self.text.get(span.start..span.end).unwrap_or("")
+        self.text.get(span.start as usize..span.end as usize).unwrap_or("")
     }
 
     /// Signs `payload`, appends the signature, and remembers both.
@@ -193,13 +193,20 @@ impl fmt::Debug for RequestBuf {
 
 /// A place in the text of a [`RequestBuf`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position(usize);
+pub struct Position(u32);
 
-/// A range of the text of a [`RequestBuf`].
+/// A range of the text of a [`RequestBuf`], small enough to be handed on in a register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
+}
+
+/// The text's end. No request comes near 4 GiB; one that did would lose what lies beyond, and be
+/// refused by the venue, rather than show another's.
+#[inline]
+fn at(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
 }
 
 #[derive(Clone, Copy)]

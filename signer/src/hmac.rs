@@ -1,4 +1,4 @@
-use core::fmt;
+use core::{fmt, slice};
 
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
@@ -126,7 +126,7 @@ impl HmacState {
                 return;
             };
             free.copy_from_slice(now);
-            compress256(&mut self.inner.0, &[self.pending]);
+            compress256(&mut self.inner.0, slice::from_ref(&self.pending));
             bytes = later;
         }
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
@@ -202,7 +202,8 @@ impl Chaining {
         // The marker and the eight bytes of the length have to fit behind the rest.
         if rest.len() + 9 <= BLOCK {
             write_length(first, bits);
-            compress256(&mut self.0, &[*first]);
+            // In place: a copy would have to wait for the bytes just written.
+            compress256(&mut self.0, slice::from_ref(first));
         } else {
             write_length(second, bits);
             compress256(&mut self.0, &last);
@@ -219,7 +220,7 @@ impl Chaining {
             *marker = 0x80;
         }
         write_length(&mut block, ((BLOCK as u64 + 32) * 8).to_be_bytes());
-        compress256(&mut self.0, &[block]);
+        compress256(&mut self.0, slice::from_ref(&block));
         let mut signature = [0; 32];
         self.write(&mut signature);
         signature

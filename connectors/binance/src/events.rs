@@ -1,11 +1,12 @@
 //! Frames of the streams to neutral events: which kind a frame is, and the public ones (spot
 //! web-socket-streams.md; linear "WebSocket Market Streams"). The account's are in `account.rs`.
 
+mod best;
+
 use hoox_connector::json::{Integer, MaybeNumber, Number, lenient};
-use hoox_connector::stream::{BookUpdate, FRAME_MAX, Level, Trade, read_json};
+use hoox_connector::stream::{BookUpdate, Level, Trade, read_json};
 use hoox_connector::{
-    BookTop, Decimal, Event, OrderId, RejectReason, Rejection, Side, StreamError, Symbol,
-    Timestamp, parse_decimal,
+    BookTop, Event, OrderId, RejectReason, Rejection, Side, StreamError, Symbol, Timestamp,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -21,7 +22,7 @@ pub(crate) type Emit<'e> = &'e mut dyn FnMut(Event);
 #[inline]
 pub(crate) fn read(binance: &Binance, text: &str, emit: Emit<'_>) -> Result<(), StreamError> {
     // Only spot's book ticker has no event type.
-    if text.starts_with("{\"u\":") {
+    if text.starts_with("{\"u\":") || text.starts_with("{\"e\":\"bookTicker\"") {
         return book_ticker(text, emit);
     }
     if let Some(kind) = kind_in_front(text) {
@@ -169,63 +170,42 @@ fn within_event(error: StreamError) -> StreamError {
     }
 }
 
-/// The commonest frame; `N` is how its numbers are read.
 #[derive(Deserialize)]
-struct BookTicker<N> {
+struct BookTicker {
     u: u64,
     s: Symbol,
-    b: N,
+    b: MaybeNumber,
     #[serde(rename = "B")]
-    bid_quantity: N,
-    a: N,
+    bid_quantity: MaybeNumber,
+    a: MaybeNumber,
     #[serde(rename = "A")]
-    ask_quantity: N,
+    ask_quantity: MaybeNumber,
     /// linear.
     #[serde(default, rename = "T")]
     at: Option<u64>,
 }
 
-impl<N: Into<MaybeNumber>> BookTicker<N> {
-    #[inline]
+impl BookTicker {
     fn top(self) -> BookTop {
         BookTop {
             symbol: self.s,
-            bid_price: self.b.into().non_zero(),
-            bid_quantity: self.bid_quantity.into().non_zero(),
-            ask_price: self.a.into().non_zero(),
-            ask_quantity: self.ask_quantity.into().non_zero(),
+            bid_price: self.b.non_zero(),
+            bid_quantity: self.bid_quantity.non_zero(),
+            ask_price: self.a.non_zero(),
+            ask_quantity: self.ask_quantity.non_zero(),
             update_id: Some(self.u),
             at: self.at.map(Timestamp::from_millis),
         }
     }
 }
 
-/// A number written as a string, as Binance always does here: a third faster than [`MaybeNumber`],
-/// which reads what this refuses, and names the field of what neither reads.
-struct Quoted(Decimal);
-
-impl<'de> Deserialize<'de> for Quoted {
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&str>::deserialize(deserializer)?;
-        parse_decimal(text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-impl From<Quoted> for MaybeNumber {
-    #[inline]
-    fn from(Quoted(value): Quoted) -> Self {
-        Self(Some(value))
-    }
-}
-
+/// The commonest frame.
 #[inline]
 fn book_ticker(text: &str, emit: Emit<'_>) -> Result<(), StreamError> {
-    let top = match serde_json::from_str::<BookTicker<Quoted>>(text) {
-        Ok(ticker) if text.len() <= FRAME_MAX => ticker.top(),
-        _ => read_json::<BookTicker<MaybeNumber>>(text)?.top(),
-    };
-    emit(Event::BookTop(top));
+    emit(Event::BookTop(match best::find(text) {
+        Some(top) => top,
+        None => read_json::<BookTicker>(text)?.top(),
+    }));
     Ok(())
 }
 

@@ -1,15 +1,15 @@
 //! Frames of the streams to neutral events (v5 websocket/public and websocket/private).
 
+mod best;
+
 use std::borrow::Cow;
 
 use hoox_connector::json::{Integer, Number, lenient};
-use hoox_connector::stream::{BookUpdate, FRAME_MAX, Level, Trade, read_json};
+use hoox_connector::stream::{BookUpdate, Trade, read_json};
 use hoox_connector::{
-    BookTop, Decimal, Event, Market, OrderId, RejectReason, Rejection, StreamError, Symbol,
-    Timestamp, parse_decimal,
+    BookTop, Event, Market, OrderId, RejectReason, Rejection, StreamError, Symbol, Timestamp,
 };
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::decode::Account;
 use crate::rows::{Execution, Order, PositionRow, Side_};
@@ -83,31 +83,18 @@ fn pushed(market: Market, topic: &str, text: &str, emit: Emit<'_>) -> Result<(),
     Ok(())
 }
 
-/// The best level is always a snapshot; what is called a delta is told as changes to a book. Reads
-/// what the venue writes in one quick pass, and anything else, errors included, in the general way.
+/// The best level is always a snapshot; what is called a delta is told as changes to a book.
 #[inline]
 fn book_top(text: &str, emit: Emit<'_>) -> Result<(), StreamError> {
-    let (ts, top) = match serde_json::from_str(text) {
-        Ok(TopFrame { kind: Kind::Snapshot, ts, data }) if text.len() <= FRAME_MAX => (ts, data),
-        _ => {
-            let book = read_json::<BookFrame>(text)?;
-            if book.kind == Kind::Delta {
-                emit(Event::Book(book.update()));
-                return Ok(());
-            }
-            (book.ts, book.data.top())
-        }
-    };
-    let (bid, ask) = (top.b.0, top.a.0);
-    emit(Event::BookTop(BookTop {
-        symbol: top.s,
-        bid_price: bid.map(|(price, _)| price),
-        bid_quantity: bid.map(|(_, quantity)| quantity),
-        ask_price: ask.map(|(price, _)| price),
-        ask_quantity: ask.map(|(_, quantity)| quantity),
-        update_id: Some(top.u),
-        at: Some(Timestamp::from_millis(ts)),
-    }));
+    if let Some(top) = best::find(text) {
+        emit(Event::BookTop(top));
+        return Ok(());
+    }
+    let book = read_json::<BookFrame>(text)?;
+    emit(match book.kind {
+        Kind::Delta => Event::Book(book.update()),
+        Kind::Snapshot => Event::BookTop(book.top()),
+    });
     Ok(())
 }
 
@@ -162,69 +149,6 @@ enum Kind {
     Delta,
 }
 
-#[derive(Deserialize)]
-struct TopFrame {
-    #[serde(rename = "type")]
-    kind: Kind,
-    ts: u64,
-    data: Top,
-}
-
-#[derive(Deserialize)]
-struct Top {
-    s: Symbol,
-    b: First,
-    a: First,
-    u: u64,
-}
-
-/// The first level of a side, without keeping the others.
-struct First(Option<Level>);
-
-impl<'de> Deserialize<'de> for First {
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = First;
-            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str("a list of levels")
-            }
-            #[inline]
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut levels: A,
-            ) -> Result<First, A::Error> {
-                let first = levels.next_element::<(Text, Text)>()?;
-                while levels.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(First(first.map(|(price, quantity)| (price.0, quantity.0))))
-            }
-        }
-        deserializer.deserialize_seq(Visitor)
-    }
-}
-
-/// A decimal as the venue writes them: a string.
-struct Text(Decimal);
-
-impl<'de> Deserialize<'de> for Text {
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Text;
-            fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str("a decimal in a string")
-            }
-            #[inline]
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {
-                parse_decimal(text).map(Text).map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(Visitor)
-    }
-}
-
 /// v5 websocket/public/orderbook.
 #[derive(Deserialize)]
 struct BookFrame {
@@ -242,16 +166,24 @@ struct Book {
     u: u64,
 }
 
-impl Book {
-    fn top(&self) -> Top {
-        let first = |side: &[(Number, Number)]| {
-            First(side.first().map(|(price, quantity)| (price.0, quantity.0)))
-        };
-        Top { s: self.s, b: first(&self.b), a: first(&self.a), u: self.u }
-    }
-}
-
 impl BookFrame {
+    fn top(&self) -> BookTop {
+        let first = |side: &[(Number, Number)]| {
+            side.first().map(|(price, quantity)| (price.0, quantity.0)).unzip()
+        };
+        let ((bid_price, bid_quantity), (ask_price, ask_quantity)) =
+            (first(&self.data.b), first(&self.data.a));
+        BookTop {
+            symbol: self.data.s,
+            bid_price,
+            bid_quantity,
+            ask_price,
+            ask_quantity,
+            update_id: Some(self.data.u),
+            at: Some(Timestamp::from_millis(self.ts)),
+        }
+    }
+
     fn update(self) -> BookUpdate {
         let levels = |side: Vec<(Number, Number)>| {
             side.into_iter().map(|(price, quantity)| (price.0, quantity.0)).collect()

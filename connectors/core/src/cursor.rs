@@ -224,6 +224,26 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Reads the first of a list of a book's levels, price and quantity, or that there is none. What
+    /// else a level holds and the levels behind the first are not looked at: numbers, or texts of them.
+    #[inline]
+    pub fn first_level(&mut self) -> Option<Option<(Decimal, Decimal)>> {
+        self.eat(b'[')?;
+        if self.peek()? == b']' {
+            self.pass(1)?;
+            return Some(None);
+        }
+        self.eat(b'[')?;
+        let price = self.decimal()?;
+        self.eat(b',')?;
+        let quantity = self.decimal()?;
+        matches!(self.peek()?, b',' | b']').then_some(())?;
+        // Nothing but the end of the list looks like it.
+        let length = swar::up_to_end_of_rows(self.left)?;
+        self.pass(length + 2)?;
+        Some(Some((price, quantity)))
+    }
+
     /// Passes over a value of any kind.
     #[inline]
     pub fn skip(&mut self) -> Option<()> {
@@ -341,6 +361,62 @@ impl<'a> Cursor<'a> {
     fn pass(&mut self, length: usize) -> Option<()> {
         self.left = self.left.get(length..)?;
         Some(())
+    }
+}
+
+/// What is kept of an object's members, read by their names.
+///
+/// ```
+/// use hoox_connector::{Cursor, Members};
+///
+/// #[derive(Default)]
+/// struct Sum {
+///     a: Option<u64>,
+///     b: Option<u64>,
+/// }
+///
+/// impl<'a> Members<'a> for Sum {
+///     fn member(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
+///         match name {
+///             "a" => Cursor::keep(&mut self.a, cursor.whole()?),
+///             "b" => Cursor::keep(&mut self.b, cursor.whole()?),
+///             _ => cursor.skip(),
+///         }
+///     }
+/// }
+///
+/// fn sum(body: &[u8]) -> Option<u64> {
+///     let (mut cursor, mut it) = (Cursor::new(body)?, Sum::default());
+///     cursor.open()?;
+///     it.expect(&mut cursor, "a")?;
+///     it.expect(&mut cursor, "b")?;
+///     it.rest(&mut cursor)?;
+///     it.a?.checked_add(it.b?)
+/// }
+///
+/// assert_eq!(sum(br#"{"a":1,"b":2}"#), Some(3));
+/// assert_eq!(sum(br#"{"c":[],"b":2,"a":1}"#), Some(3));
+/// assert_eq!(sum(br#"{"a":1,"b":2,"a":1}"#), None);
+/// ```
+pub trait Members<'a> {
+    /// Reads the value of the member `name`, and keeps it or not. Inline it always, so that with a
+    /// constant name it comes down to one arm.
+    fn member(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()>;
+
+    /// Reads a member if it comes next.
+    #[inline(always)] // the name is a constant
+    fn expect(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
+        if cursor.next_is(name) {
+            self.member(cursor, name)?;
+            cursor.separator()?;
+        }
+        Some(())
+    }
+
+    /// Reads the members that are left, and the end of the object.
+    #[inline]
+    fn rest(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        cursor.rest(|cursor, name| self.member(cursor, name))
     }
 }
 
@@ -548,6 +624,25 @@ mod tests {
             (whole("18446744073709551616,"), whole("-1,"), whole("\"1\",")),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn the_first_level_of_a_list_is_read() {
+        let first = |text: &'static str| {
+            let mut cursor = Cursor { left: text.as_bytes() };
+            let level = cursor.first_level()?;
+            (cursor.left == b",").then_some(level)
+        };
+        let level = Some((Decimal::new(15, 1), Decimal::from(2)));
+        for text in
+            ["[[1.5,2]],", "[[\"1.5\",\"2\"]],", "[[1.5,2,7],[1.6,3,9]],", " [ [ 1.5 , 2 ],[1,1]],"]
+        {
+            assert_eq!(first(text), Some(level), "{text}");
+        }
+        assert_eq!(first("[],"), Some(None));
+        for text in ["", "[", "[[1.5]],", "[[1.5,2],", "[1.5,2],", "[[1.5,2}],", "[[x,2]],"] {
+            assert_eq!(first(text), None, "{text}");
+        }
     }
 
     trait Add {

@@ -66,7 +66,7 @@ pub use client::{Client, ClientConfig, Outcome, Patience, Resolution, Unknown};
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
 pub use clock::{Clock, Timestamp};
-pub use cursor::Cursor;
+pub use cursor::{Cursor, Members};
 pub use decimal::{DecimalError, average_price, exact_product, parse_decimal, write_decimal};
 pub use error::{
     EncodeError, Error, Malformed, NotSent, Refused, RejectReason, Rejection, Throttle,

@@ -3,8 +3,8 @@
 
 use hoox_connector::json::{Integer, MaybeNumber, Number};
 use hoox_connector::{
-    Accepted, Asset, ClientOrderId, Cursor, Decimal, Fee, OrderId, OrderReport, Reply, Symbol,
-    TimeInForce, average_price,
+    Accepted, Asset, ClientOrderId, Cursor, Decimal, Fee, Members, OrderId, OrderReport, Reply,
+    Symbol, TimeInForce, average_price,
 };
 use serde::Deserialize;
 use serde::de::value::{BorrowedStrDeserializer, Error};
@@ -50,7 +50,7 @@ impl<'a> Fields<'a> {
             Some(_) => self.expect_spot(cursor)?,
             None => self.expect_linear(cursor)?,
         }
-        cursor.rest(|cursor, name| self.member(cursor, name))?;
+        self.rest(cursor)?;
         cursor.end()
     }
 
@@ -102,55 +102,6 @@ impl<'a> Fields<'a> {
         self.expect(cursor, "selfTradePreventionMode")?;
         self.expect(cursor, "goodTillDate")?;
         self.expect(cursor, "updateTime")
-    }
-
-    /// Reads a member if it comes next.
-    #[inline(always)] // the name is a constant, so that `member` comes down to one arm
-    fn expect(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
-        if cursor.next_is(name) {
-            self.member(cursor, name)?;
-            cursor.separator()?;
-        }
-        Some(())
-    }
-
-    #[inline(always)] // as above
-    fn member(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
-        let it = self;
-        // By length first: two comparisons for a name instead of twenty.
-        match (name.len(), name) {
-            (4, "side") => Cursor::keep(&mut it.side, named(cursor)?),
-            (4, "type") => Cursor::keep(&mut it.kind, named(cursor)?),
-            (5, "price") => Cursor::keep(&mut it.price, MaybeNumber(cursor.maybe_decimal()?)),
-            (5, "fills") => Cursor::keep(&mut it.fills, fills(cursor)?),
-            (6, "symbol") => Cursor::keep(&mut it.symbol, cursor.string()?),
-            (6, "status") => Cursor::keep(&mut it.status, named(cursor)?),
-            (7, "orderId") => Cursor::keep(&mut it.order_id, cursor.whole()?),
-            (7, "origQty") => Cursor::keep(&mut it.orig_qty, Number(cursor.decimal()?)),
-            (8, "avgPrice") => {
-                Cursor::keep(&mut it.avg_price, MaybeNumber(cursor.maybe_decimal()?))
-            }
-            (8, "cumQuote") => {
-                Cursor::keep(&mut it.cum_quote, MaybeNumber(cursor.maybe_decimal()?))
-            }
-            (9, "stopPrice") => {
-                Cursor::keep(&mut it.stop_price, MaybeNumber(cursor.maybe_decimal()?))
-            }
-            (10, "reduceOnly") => Cursor::keep(&mut it.reduce_only, cursor.bare()?.parse().ok()?),
-            (10, "updateTime") => Cursor::keep(&mut it.update_time, Integer(cursor.integer()?)),
-            (11, "executedQty") => Cursor::keep(&mut it.executed_qty, Number(cursor.decimal()?)),
-            (11, "timeInForce") => Cursor::keep(&mut it.time_in_force, named(cursor)?),
-            (12, "positionSide") => Cursor::keep(&mut it.position_side, named(cursor)?),
-            (12, "transactTime") => Cursor::keep(&mut it.transact_time, Integer(cursor.integer()?)),
-            (13, "clientOrderId") => Cursor::keep(&mut it.client_order_id, cursor.string()?),
-            (17, "origClientOrderId") => {
-                Cursor::keep(&mut it.orig_client_order_id, cursor.string()?)
-            }
-            (19, "cummulativeQuoteQty") => {
-                Cursor::keep(&mut it.cummulative_quote_qty, MaybeNumber(cursor.maybe_decimal()?))
-            }
-            _ => cursor.skip(),
-        }
     }
 
     /// An order of either market; `None` if a field is missing.
@@ -235,6 +186,47 @@ impl<'a> Fields<'a> {
         it.position_side = self.position_side.and_then(Into::into);
         it.updated_at = self.update_time.or(self.transact_time).and_then(millis);
         it
+    }
+}
+
+impl<'a> Members<'a> for Fields<'a> {
+    #[inline(always)] // for the constant names
+    fn member(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
+        let it = self;
+        // By length first: two comparisons for a name instead of twenty.
+        match (name.len(), name) {
+            (4, "side") => Cursor::keep(&mut it.side, named(cursor)?),
+            (4, "type") => Cursor::keep(&mut it.kind, named(cursor)?),
+            (5, "price") => Cursor::keep(&mut it.price, MaybeNumber(cursor.maybe_decimal()?)),
+            (5, "fills") => Cursor::keep(&mut it.fills, fills(cursor)?),
+            (6, "symbol") => Cursor::keep(&mut it.symbol, cursor.string()?),
+            (6, "status") => Cursor::keep(&mut it.status, named(cursor)?),
+            (7, "orderId") => Cursor::keep(&mut it.order_id, cursor.whole()?),
+            (7, "origQty") => Cursor::keep(&mut it.orig_qty, Number(cursor.decimal()?)),
+            (8, "avgPrice") => {
+                Cursor::keep(&mut it.avg_price, MaybeNumber(cursor.maybe_decimal()?))
+            }
+            (8, "cumQuote") => {
+                Cursor::keep(&mut it.cum_quote, MaybeNumber(cursor.maybe_decimal()?))
+            }
+            (9, "stopPrice") => {
+                Cursor::keep(&mut it.stop_price, MaybeNumber(cursor.maybe_decimal()?))
+            }
+            (10, "reduceOnly") => Cursor::keep(&mut it.reduce_only, cursor.bare()?.parse().ok()?),
+            (10, "updateTime") => Cursor::keep(&mut it.update_time, Integer(cursor.integer()?)),
+            (11, "executedQty") => Cursor::keep(&mut it.executed_qty, Number(cursor.decimal()?)),
+            (11, "timeInForce") => Cursor::keep(&mut it.time_in_force, named(cursor)?),
+            (12, "positionSide") => Cursor::keep(&mut it.position_side, named(cursor)?),
+            (12, "transactTime") => Cursor::keep(&mut it.transact_time, Integer(cursor.integer()?)),
+            (13, "clientOrderId") => Cursor::keep(&mut it.client_order_id, cursor.string()?),
+            (17, "origClientOrderId") => {
+                Cursor::keep(&mut it.orig_client_order_id, cursor.string()?)
+            }
+            (19, "cummulativeQuoteQty") => {
+                Cursor::keep(&mut it.cummulative_quote_qty, MaybeNumber(cursor.maybe_decimal()?))
+            }
+            _ => cursor.skip(),
+        }
     }
 }
 

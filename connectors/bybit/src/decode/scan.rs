@@ -1,7 +1,7 @@
 //! The acknowledgement of an order, read in one pass. What is unusual in any way, errors among it, is
 //! left to the reader of the module above.
 
-use hoox_connector::{Accepted, ClientOrderId, Cursor, OrderId, Timestamp};
+use hoox_connector::{Accepted, ClientOrderId, Cursor, Members, OrderId, Timestamp};
 
 /// `{"retCode":0,"retMsg":"OK","result":{"orderId":…,"orderLinkId":…},"retExtInfo":{},"time":…}`
 /// (v5 order/create, amend and cancel).
@@ -14,7 +14,7 @@ pub(super) fn accepted(body: &[u8]) -> Option<Accepted> {
     it.expect(&mut cursor, "result")?;
     cursor.skip_if("retExtInfo")?;
     it.expect(&mut cursor, "time")?;
-    cursor.rest(|cursor, name| it.member(cursor, name))?;
+    it.rest(&mut cursor)?;
     cursor.end()?;
     let (order_id, client_order_id) = it.ids.filter(|_| it.code == Some(0))?;
     let at = it.time.map(Timestamp::from_millis);
@@ -28,19 +28,9 @@ struct Success {
     time: Option<u64>,
 }
 
-impl Success {
-    /// Reads a member if it comes next.
-    #[inline(always)] // the name is a constant, so that `member` comes down to one arm
-    fn expect(&mut self, cursor: &mut Cursor<'_>, name: &str) -> Option<()> {
-        if cursor.next_is(name) {
-            self.member(cursor, name)?;
-            cursor.separator()?;
-        }
-        Some(())
-    }
-
-    #[inline(always)] // as above
-    fn member(&mut self, cursor: &mut Cursor<'_>, name: &str) -> Option<()> {
+impl<'a> Members<'a> for Success {
+    #[inline(always)] // for the constant names
+    fn member(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
         match name {
             "retCode" => Cursor::keep(&mut self.code, cursor.whole()?),
             "result" => Cursor::keep(&mut self.ids, ids(cursor)?),

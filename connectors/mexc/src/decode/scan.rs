@@ -1,7 +1,7 @@
 //! The acknowledgements of orders, read in one pass. What is unusual in any way, errors among it, is
 //! left to the readers of the modules beside.
 
-use hoox_connector::{Accepted, Cursor, OrderId, Timestamp};
+use hoox_connector::{Accepted, Cursor, Members, OrderId, Timestamp};
 
 /// spot, "New Order": neither the status nor our id.
 pub(super) fn spot(body: &[u8]) -> Option<Accepted> {
@@ -16,7 +16,7 @@ pub(super) fn spot(body: &[u8]) -> Option<Accepted> {
     cursor.skip_if("type")?;
     cursor.skip_if("side")?;
     it.expect(&mut cursor, "transactTime")?;
-    cursor.rest(|cursor, name| it.member(cursor, name))?;
+    it.rest(&mut cursor)?;
     cursor.end()?;
     it.accepted()
 }
@@ -29,7 +29,7 @@ pub(super) fn linear(body: &[u8]) -> Option<Accepted> {
     it.expect(&mut cursor, "success")?;
     it.expect(&mut cursor, "code")?;
     it.expect(&mut cursor, "data")?;
-    cursor.rest(|cursor, name| it.member(cursor, name))?;
+    it.rest(&mut cursor)?;
     cursor.end()?;
     let done = it.success == Some(true) && matches!(it.code, Some(0 | 200));
     it.data.filter(|_| done)
@@ -42,19 +42,9 @@ struct Success {
     data: Option<Accepted>,
 }
 
-impl Success {
-    /// Reads a member if it comes next.
-    #[inline(always)] // the name is a constant, so that `member` comes down to one arm
-    fn expect(&mut self, cursor: &mut Cursor<'_>, name: &str) -> Option<()> {
-        if cursor.next_is(name) {
-            self.member(cursor, name)?;
-            cursor.separator()?;
-        }
-        Some(())
-    }
-
-    #[inline(always)] // as above
-    fn member(&mut self, cursor: &mut Cursor<'_>, name: &str) -> Option<()> {
+impl<'a> Members<'a> for Success {
+    #[inline(always)] // for the constant names
+    fn member(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
         match name {
             "success" => Cursor::keep(&mut self.success, cursor.bare()?.parse().ok()?),
             "code" => Cursor::keep(&mut self.code, cursor.whole()?),
@@ -63,7 +53,7 @@ impl Success {
                 cursor.open()?;
                 ids.expect(cursor, "orderId")?;
                 ids.expect(cursor, "ts")?;
-                cursor.rest(|cursor, name| ids.member(cursor, name))?;
+                ids.rest(cursor)?;
                 Cursor::keep(&mut self.data, ids.accepted()?)
             }
             _ => cursor.skip(),
@@ -78,29 +68,21 @@ struct Ids {
 }
 
 impl Ids {
-    /// Reads a member if it comes next.
-    #[inline(always)] // the name is a constant, so that `member` comes down to one arm
-    fn expect(&mut self, cursor: &mut Cursor<'_>, name: &str) -> Option<()> {
-        if cursor.next_is(name) {
-            self.member(cursor, name)?;
-            cursor.separator()?;
-        }
-        Some(())
+    fn accepted(self) -> Option<Accepted> {
+        let at = self.at.filter(|millis| *millis > 0).map(Timestamp::from_millis);
+        Some(Accepted { order_id: Some(self.order?), client_order_id: None, at })
     }
+}
 
+impl<'a> Members<'a> for Ids {
     /// The time is `transactTime` on spot and `ts` in futures.
-    #[inline(always)] // as above
-    fn member(&mut self, cursor: &mut Cursor<'_>, name: &str) -> Option<()> {
+    #[inline(always)] // for the constant names
+    fn member(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Option<()> {
         match name {
             "orderId" => Cursor::keep(&mut self.order, OrderId::new(cursor.string()?).ok()?),
             "transactTime" | "ts" => Cursor::keep(&mut self.at, cursor.whole()?),
             _ => cursor.skip(),
         }
-    }
-
-    fn accepted(self) -> Option<Accepted> {
-        let at = self.at.filter(|millis| *millis > 0).map(Timestamp::from_millis);
-        Some(Accepted { order_id: Some(self.order?), client_order_id: None, at })
     }
 }
 

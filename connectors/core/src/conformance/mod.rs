@@ -265,6 +265,7 @@ cases! {
     "the signature covers every byte that matters" => requests::signature,
     "a request does not depend on what the buffer held" => requests::buffer,
     "a symbol of any characters arrives whole, or is refused" => requests::symbols,
+    "no id, page or key adds a parameter" => requests::injection,
     "an order takes a permit" => requests::cost,
     "a placed order's reply tells the order" => replies::placed,
     "every status of an order is read as what it is" => replies::statuses,

@@ -1,8 +1,8 @@
 //! What holds for every request: the signature, the buffer, names of any characters, permits.
 
 use crate::{
-    EncodeError, NewOrder, Operation, OrderClass, OrderRef, PreparedOrder, Request, RequestBuf,
-    Side, Symbol,
+    ClientOrderId, EncodeError, NewOrder, Operation, OrderClass, OrderRef, PreparedOrder, Request,
+    RequestBuf, Side, Symbol,
 };
 
 use super::check::Check;
@@ -94,6 +94,44 @@ pub(super) fn symbols(check: &mut Check<'_>) {
                 Err(EncodeError::Invalid { .. }) => check.claim(true, String::new),
                 _ => {
                     check.ask(&format!("{} of {text}", op.kind().as_str()), &op);
+                }
+            }
+        }
+    }
+}
+
+/// Pages and listen keys are the venue's own texts, and ids other tools', so that any of them may hold
+/// what ends a value.
+pub(super) fn injection(check: &mut Check<'_>) {
+    let symbol = check.symbol();
+    let class = OrderClass::Plain;
+    for text in
+        ["1&symbol=OTHER", "1\",\"symbol\":\"OTHER", "1\\", "1#2", "1%262", "1/2?3=4", "1\r\n2"]
+    {
+        let (page, key) = (Some(text), text);
+        let mut ops = vec![
+            Operation::OpenOrders { symbol: Some(symbol), class, page },
+            Operation::OrderHistory { symbol, order: None, since: None, limit: None, page },
+            Operation::Fills { symbol, order: None, since: None, limit: None, page },
+            Operation::Positions { symbol: None, page },
+            Operation::Instruments { symbol: None, page },
+            Operation::ExtendListenKey { key },
+            Operation::CloseListenKey { key },
+        ];
+        if let Ok(id) = ClientOrderId::new(text) {
+            let order = OrderRef::Client(id);
+            ops.push(Operation::Cancel { symbol, order, class });
+            ops.push(Operation::Order { symbol, order, class });
+        }
+        ops.retain(|op| check.supports(op.kind()));
+        for op in &ops {
+            let encoded = check.provider().encode(op, NOW, &mut RequestBuf::new()).map(|_| ());
+            let label = format!("{} with {text:?}", op.kind().as_str());
+            match encoded {
+                // Refusing a text is safe.
+                Err(EncodeError::Invalid { .. }) => check.claim(true, String::new),
+                _ => {
+                    check.ask(&label, op);
                 }
             }
         }

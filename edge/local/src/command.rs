@@ -1,4 +1,4 @@
-//! The commands that read and steer what `hoox serve` keeps, whether it runs or not.
+//! The commands that read and steer what `hoox serve` keeps, whether it runs or not; and the wallet.
 
 pub(crate) mod close_all;
 pub(crate) mod config;
@@ -9,6 +9,7 @@ pub(crate) mod rows;
 mod running;
 mod show;
 pub(crate) mod trace;
+pub(crate) mod wallet;
 
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub(crate) use running::announce;
 /// Which ledger, and how to show it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// The data directory of `hoox serve`
+    /// The data directory
     #[arg(long, default_value = "hoox-data", value_name = "DIRECTORY")]
     data_dir: PathBuf,
 

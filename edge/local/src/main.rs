@@ -44,6 +44,7 @@ enum Command {
     CloseAll(command::close_all::CloseAllArgs),
     KillSwitch(command::kill_switch::KillSwitchArgs),
     Config(command::config::ConfigArgs),
+    Wallet(command::wallet::WalletArgs),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::CloseAll(args) => run_async(command::close_all::run(args)),
         Command::KillSwitch(args) => command::kill_switch::run(&args),
         Command::Config(args) => command::config::run(&args),
+        Command::Wallet(args) => run_async(command::wallet::run(args)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

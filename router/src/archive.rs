@@ -95,7 +95,8 @@ pub struct Exchanged {
 
 #[derive(Clone)]
 struct Answered {
-    status: u16,
+    /// Absent where it is a frame.
+    status: Option<u16>,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     len: usize,
@@ -130,12 +131,33 @@ impl Exchanged {
                     headers.map(|(name, value)| (name.to_string(), text(value.as_bytes())));
                 let kept = response.body.get(..BODY_MAX).unwrap_or(&response.body);
                 Ok(Answered {
-                    status: response.status,
+                    status: Some(response.status),
                     headers: headers.collect(),
                     body: kept.to_vec(),
                     len: response.body.len(),
                 })
             }
+        };
+        self
+    }
+
+    /// A frame that is about to be sent over a socket.
+    pub fn over_socket(frame: &Request<'_>, at: Timestamp) -> Self {
+        Self { method: "WEBSOCKET", ..Self::new(frame, at) }
+    }
+
+    /// The same with the frame that answered it, or why none did.
+    #[must_use]
+    pub fn answered_by_frame(mut self, frame: Result<&[u8], &str>, took: Duration) -> Self {
+        self.took = took;
+        self.answer = match frame {
+            Err(error) => Err(error.to_owned()),
+            Ok(frame) => Ok(Answered {
+                status: None,
+                headers: Vec::new(),
+                body: frame.get(..BODY_MAX).unwrap_or(frame).to_vec(),
+                len: frame.len(),
+            }),
         };
         self
     }

@@ -10,9 +10,13 @@ use hoox_connector::{
 };
 
 use crate::Exchange;
+use crate::shared_read::{Join, SharedRead};
 
 /// The most symbols whose settings and prices are remembered.
 const SYMBOLS_MAX: usize = 4096;
+
+/// How old orders may be whose executions are read together.
+const SHARED_AGE: Duration = Duration::from_secs(5);
 
 /// Settings of a [`Desk`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +44,38 @@ impl Default for DeskSettings {
 /// already, so that the order itself is the only round trip that is left.
 #[derive(Debug)]
 pub struct Desk<P, T, C> {
-    client: Client<P, T, C>,
+    client: Arc<Client<P, T, C>>,
     clock: C,
     settings: DeskSettings,
     memory: Mutex<Memory>,
+    positions: SharedRead<Symbols, Result<Vec<Position>, Error>>,
+    fills: Mutex<HashMap<Symbol, Arc<FillsRead>>>,
+}
+
+type FillsRead = SharedRead<Orders, Arc<Result<Vec<Fill>, Error>>>;
+
+/// Of which symbol positions are wanted; of all if of none.
+#[derive(Debug, Clone, Copy)]
+struct Symbols(Option<Symbol>);
+
+impl Join for Symbols {
+    fn join(self, other: Self) -> Self {
+        Self(self.0.filter(|symbol| other.0 == Some(*symbol)))
+    }
+}
+
+/// Of which orders of a symbol executions are wanted: of one, or of all since then.
+#[derive(Debug, Clone, Copy)]
+struct Orders {
+    only: Option<OrderId>,
+    since: Timestamp,
+}
+
+impl Join for Orders {
+    fn join(self, other: Self) -> Self {
+        let only = self.only.filter(|order| other.only == Some(*order));
+        Self { only, since: self.since.min(other.since) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -55,17 +87,22 @@ struct Memory {
 
 impl<P: ExchangeProvider, T: Transport, C: Clock> Desk<P, T, C> {
     /// A desk with the default settings; `clock` measures how old the memory is.
-    pub fn new(client: Client<P, T, C>, clock: C) -> Self {
+    pub fn new(client: impl Into<Arc<Client<P, T, C>>>, clock: C) -> Self {
         Self::with_settings(client, clock, DeskSettings::default())
     }
 
     /// A desk with settings of its own.
-    pub fn with_settings(client: Client<P, T, C>, clock: C, settings: DeskSettings) -> Self {
-        Self { client, clock, settings, memory: Mutex::default() }
+    pub fn with_settings(
+        client: impl Into<Arc<Client<P, T, C>>>,
+        clock: C,
+        settings: DeskSettings,
+    ) -> Self {
+        let (memory, positions, fills) = Default::default();
+        Self { client: client.into(), clock, settings, memory, positions, fills }
     }
 
     /// The client.
-    pub fn client(&self) -> &Client<P, T, C> {
+    pub fn client(&self) -> &Arc<Client<P, T, C>> {
         &self.client
     }
 
@@ -95,11 +132,51 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Desk<P, T, C> {
         self.client.set(&Operation::SetPositionMode { symbol: None, mode }).await.map(drop)
     }
 
+    /// Places an order by other means than the client's own, such as a WebSocket, and takes note of
+    /// what a refusal says of our idea of the exchange.
+    ///
+    /// # Errors
+    /// [`Refused`], as `placing` ends.
+    pub async fn place_by(
+        &self,
+        placing: impl Future<Output = Result<Outcome, Refused>>,
+    ) -> Result<Outcome, Refused> {
+        let result = placing.await;
+        let rules = match &result {
+            Err(Refused::Rejected(rejection)) => matches!(
+                rejection.reason,
+                RejectReason::Precision
+                    | RejectReason::Quantity
+                    | RejectReason::Price
+                    | RejectReason::MinNotional
+                    | RejectReason::UnknownSymbol
+                    | RejectReason::NotTrading
+            ),
+            Err(Refused::NotSent(NotSent::Filter(_))) => true,
+            _ => false,
+        };
+        if rules {
+            self.forget_instruments();
+        }
+        if matches!(&result, Err(Refused::Rejected(r)) if r.reason == RejectReason::Leverage) {
+            self.memory().set.clear();
+        }
+        result
+    }
+
     async fn load_instruments(&self) -> Result<Arc<Instruments>, Error> {
         let now = self.clock.monotonic();
         let instruments = Arc::new(self.client.instruments().await?);
         self.memory().instruments = Some((now, Arc::clone(&instruments)));
         Ok(instruments)
+    }
+
+    fn fills_of(&self, symbol: Symbol) -> Arc<FillsRead> {
+        let mut fills = self.fills.lock().unwrap_or_else(PoisonError::into_inner);
+        if fills.len() >= SYMBOLS_MAX && !fills.contains_key(&symbol) {
+            fills.clear();
+        }
+        Arc::clone(fills.entry(symbol).or_default())
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -181,7 +258,11 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Exchange for Desk<P, T, C> {
     }
 
     async fn positions(&self, symbol: Option<Symbol>) -> Result<Vec<Position>, Error> {
-        self.client.positions(symbol).await
+        let read = |Symbols(symbol)| self.client.positions(symbol);
+        let mut positions = self.positions.ask(&self.clock, Symbols(symbol), read).await?;
+        // Others may have wanted more.
+        positions.retain(|position| symbol.is_none_or(|it| it == position.symbol));
+        Ok(positions)
     }
 
     async fn available(&self, asset: Option<Asset>) -> Result<Decimal, Error> {
@@ -233,35 +314,44 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Exchange for Desk<P, T, C> {
 
     async fn place(&self, order: &PreparedOrder) -> Result<Outcome, Refused> {
         // Whoever waits for room must be asked again whether the order is still wanted.
-        let result = self.client.place_with(order, Patience::Refuse).await;
-        let rules = match &result {
-            Err(Refused::Rejected(rejection)) => matches!(
-                rejection.reason,
-                RejectReason::Precision
-                    | RejectReason::Quantity
-                    | RejectReason::Price
-                    | RejectReason::MinNotional
-                    | RejectReason::UnknownSymbol
-                    | RejectReason::NotTrading
-            ),
-            Err(Refused::NotSent(NotSent::Filter(_))) => true,
-            _ => false,
-        };
-        if rules {
-            self.forget_instruments();
-        }
-        if matches!(&result, Err(Refused::Rejected(r)) if r.reason == RejectReason::Leverage) {
-            self.memory().set.clear();
-        }
-        result
+        self.place_by(self.client.place_with(order, Patience::Refuse)).await
     }
 
     async fn find(&self, symbol: Symbol, id: ClientOrderId) -> Result<Option<OrderReport>, Error> {
         self.client.find(symbol, id, OrderClass::Plain).await
     }
 
-    async fn fills(&self, symbol: Symbol, order: OrderId) -> Result<Vec<Fill>, Error> {
-        self.client.fills(symbol, order).await
+    async fn fills(
+        &self,
+        symbol: Symbol,
+        order: OrderId,
+        since: Timestamp,
+    ) -> Result<Vec<Fill>, Error> {
+        let error = self.client.clock_error().unwrap_or(Duration::MAX);
+        let age = self.client.venue_now().since(since).saturating_add(error);
+        // Of an old order, or by a clock that was never compared, the list would be long.
+        if age > SHARED_AGE {
+            return self.client.fills(symbol, order).await;
+        }
+        let error = u64::try_from(error.as_millis()).unwrap_or(u64::MAX);
+        let since = Timestamp::from_millis(since.as_millis().saturating_sub(error));
+        let shared = self.fills_of(symbol);
+        let read = |orders: Orders| async move {
+            Arc::new(match orders.only {
+                Some(order) => self.client.fills(symbol, order).await,
+                None => self.client.fills_since(symbol, orders.since).await,
+            })
+        };
+        let read = shared.ask(&self.clock, Orders { only: Some(order), since }, read).await;
+        let fills = match &*read {
+            Ok(fills) => fills.iter().filter(|fill| fill.order_id == order).cloned().collect(),
+            Err(error) => return Err(error.clone()),
+        };
+        match fills {
+            // A list of many orders may lag behind where the order itself does not.
+            fills if Vec::is_empty(&fills) => self.client.fills(symbol, order).await,
+            fills => Ok(fills),
+        }
     }
 }
 

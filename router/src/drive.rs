@@ -236,7 +236,10 @@ async fn ask<D: Exchange>(desk: &D, record: &Record) -> Event {
 
 async fn read_fee<D: Exchange>(desk: &D, record: &Record) -> Event {
     let Some(order_id) = record.order_id else { return Event::Fee(None) };
-    let fills = desk.fills(record.intent.symbol, order_id).await.unwrap_or_default();
+    let fills = desk
+        .fills(record.intent.symbol, order_id, record.intent.written_at)
+        .await
+        .unwrap_or_default();
     Event::Fee(total_fee(fills.iter().filter(|fill| fill.order_id == order_id)))
 }
 

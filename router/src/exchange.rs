@@ -99,7 +99,7 @@ pub trait Exchange {
         id: ClientOrderId,
     ) -> impl Future<Output = Result<Option<OrderReport>, Error>>;
 
-    /// The executions of one order.
+    /// The executions of one order, which was not placed before `since`, by the exchange's clock.
     ///
     /// # Errors
     /// [`Error`].
@@ -107,6 +107,7 @@ pub trait Exchange {
         &self,
         symbol: Symbol,
         order: OrderId,
+        since: Timestamp,
     ) -> impl Future<Output = Result<Vec<Fill>, Error>>;
 }
 

@@ -53,6 +53,7 @@ mod record;
 mod request_id;
 mod route;
 mod router;
+mod shared_read;
 mod short_text;
 mod signal;
 mod sizing;

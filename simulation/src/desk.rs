@@ -122,7 +122,12 @@ impl Exchange for SimDesk {
         self.0.desk.find(symbol, id).await
     }
 
-    async fn fills(&self, symbol: Symbol, order: OrderId) -> Result<Vec<Fill>, Error> {
-        self.0.desk.fills(symbol, order).await
+    async fn fills(
+        &self,
+        symbol: Symbol,
+        order: OrderId,
+        since: Timestamp,
+    ) -> Result<Vec<Fill>, Error> {
+        self.0.desk.fills(symbol, order, since).await
     }
 }

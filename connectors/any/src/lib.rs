@@ -7,9 +7,9 @@ use arrayvec::ArrayVec;
 use hoox_binance::Binance;
 use hoox_bybit::Bybit;
 use hoox_connector::{
-    Asked, Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, Headers, Instruments,
-    Market, Operation, OrderEntry, RateRule, RateUsage, Reply, Request, RequestBuf, StreamProvider,
-    Timestamp, Venue, VenueError,
+    Asked, Capabilities, Cost, Credentials, EncodeError, ExchangeProvider, FrameReply, Headers,
+    Instruments, KeepAlive, Market, Operation, OperationKind, OrderEntry, RateRule, RateUsage,
+    Reply, Request, RequestBuf, StreamProvider, Timestamp, Venue, VenueError,
 };
 use hoox_mexc::Mexc;
 
@@ -166,5 +166,60 @@ impl ExchangeProvider for Dialect {
 
     fn usage(&self, headers: Headers<'_>) -> ArrayVec<RateUsage, 4> {
         each!(self, it => it.usage(headers))
+    }
+}
+
+/// What MEXC says to an order over WebSocket: it has no such socket.
+fn no_entry<T>() -> Result<T, EncodeError> {
+    Err(EncodeError::NotSupported { venue: Venue::Mexc, operation: "orders over WebSocket" })
+}
+
+impl OrderEntry for Dialect {
+    fn entry_url(&self) -> Option<&str> {
+        self.order_entry()?.entry_url()
+    }
+
+    fn entry_keep_alive(&self) -> KeepAlive {
+        let nothing = KeepAlive {
+            interval: Duration::MAX,
+            frame: None,
+            silence_max: Duration::MAX,
+            life_max: None,
+        };
+        self.order_entry().map_or(nothing, |it| it.entry_keep_alive())
+    }
+
+    fn logs_on(&self) -> bool {
+        self.order_entry().is_some_and(OrderEntry::logs_on)
+    }
+
+    fn encode_logon(
+        &self,
+        at: Timestamp,
+        request_id: u64,
+        buf: &mut RequestBuf,
+    ) -> Result<(), EncodeError> {
+        self.order_entry().map_or_else(no_entry, |it| it.encode_logon(at, request_id, buf))
+    }
+
+    fn encode_frame(
+        &self,
+        op: &Operation<'_>,
+        at: Timestamp,
+        request_id: u64,
+        logged_on: bool,
+        buf: &mut RequestBuf,
+    ) -> Result<(), EncodeError> {
+        let encode = |it: &dyn OrderEntry| it.encode_frame(op, at, request_id, logged_on, buf);
+        self.order_entry().map_or_else(no_entry, encode)
+    }
+
+    fn decode_frame(
+        &self,
+        frame: &mut [u8],
+        asked: &dyn Fn(u64) -> Option<OperationKind>,
+    ) -> Result<FrameReply, VenueError> {
+        let nothing = Ok(FrameReply::Other);
+        self.order_entry().map_or(nothing, |it| it.decode_frame(frame, asked))
     }
 }

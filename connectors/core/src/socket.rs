@@ -27,7 +27,7 @@ pub use account::{AccountConfig, AccountEvent, AccountFeed};
 pub use account_driver::AccountDriver;
 #[doc(hidden)]
 pub use account_memory::AccountMemory;
-pub use entry::{EntryClient, EntryConfig, EntryState};
+pub use entry::{EntryClient, EntryConfig, EntryState, Witness};
 pub use entry_driver::EntryDriver;
 #[doc(hidden)]
 pub use feed::Memory;

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p hoox --bench throughput` runs the server as a process of its own on a fresh data
 //! directory, against the simulated venue, with 64 connections that each send the next signal when
-//! the last is answered. Sender and venue share this process; all three share the machine.
+//! the last is answered. Sender and venue have a thread each in this process; all share the machine,
+//! so the processor time of each is told too.
 //!
 //! `-- --seconds 10 --connections 64 --exchange binance --serve "--durability relaxed"`
 
@@ -19,6 +20,9 @@ use hdrhistogram::Histogram;
 use hoox_venue::{BybitLimits, Config, Limits, MexcLimits, Running, Server, Venue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+/// The name of the thread that the venue has.
+const VENUE_THREAD: &str = "venue";
 
 /// How long signals are sent before the count begins.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -44,17 +48,27 @@ struct Args {
 
 fn main() {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(run(args));
+    let of_venue = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name(VENUE_THREAD)
+        .enable_all()
+        .build()
+        .unwrap();
+    let sender = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let venue = of_venue.block_on(of_venue.spawn(start_venue())).unwrap();
+    sender.block_on(run(args, &venue));
 }
 
-async fn run(args: Args) {
+async fn start_venue() -> Running {
     let mut config = Config { limits: Limits::unlimited(), ..Config::default() };
     config.bybit.limits = BybitLimits::unlimited();
     config.mexc.limits = MexcLimits::unlimited();
-    let venue = Server::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap();
+    Server::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap()
+}
+
+async fn run(args: Args, venue: &Running) {
     let data = tempfile::tempdir().unwrap();
-    let mut serve = serve(&venue, data.path(), &args);
+    let mut serve = serve(venue, data.path(), &args);
     let mut line = String::new();
     BufReader::new(serve.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
@@ -70,7 +84,7 @@ async fn run(args: Args) {
             tokio::spawn(async move { send(&address, &exchange, &next, counting, end).await })
         })
         .collect();
-    let cpu_before = cpu(serve.id());
+    let before = Spent::by(serve.id());
     let mut latency = Histogram::<u64>::new(3).unwrap();
     let mut refused = 0;
     for sender in senders {
@@ -78,12 +92,12 @@ async fn run(args: Args) {
         latency.add(&of_sender).unwrap();
         refused += not_filled;
     }
-    let spent = cpu(serve.id()) - cpu_before;
+    let spent = Spent::by(serve.id());
     let per_second = latency.len() as f64 / args.seconds as f64;
     let at = |percentile: f64| latency.value_at_quantile(percentile / 100.0) as f64 / 1_000.0;
     println!(
         "{} connections, {} s, {}: {per_second:.0} signals/s, p50 {:.1} ms, p90 {:.1} ms, \
-         p99 {:.1} ms, longest {:.1} ms, {refused} refused, server {:.0} µs of processor a signal",
+         p99 {:.1} ms, longest {:.1} ms, {refused} refused",
         args.connections,
         args.seconds,
         args.exchange,
@@ -91,10 +105,19 @@ async fn run(args: Args) {
         at(90.0),
         at(99.0),
         at(100.0),
-        spent.as_micros() as f64 / next.load(Ordering::Relaxed) as f64,
+    );
+    let sent = next.load(Ordering::Relaxed);
+    let each = |after: Duration, before: Duration| (after - before).as_micros() / u128::from(sent);
+    println!(
+        "processor a signal, in µs: server {} (of it the database's thread {}, \
+         the archive's {}), venue {}, sender {}",
+        each(spent.server, before.server),
+        each(spent.database, before.database),
+        each(spent.archive, before.archive),
+        each(spent.venue, before.venue),
+        each(spent.sender, before.sender),
     );
     let orders = venue.with(|exchange| exchange.counters()).orders;
-    let sent = next.load(Ordering::Relaxed);
     println!("{sent} signals sent, {orders} orders at the venue");
     assert!(
         Command::new("kill").args(["-TERM", &serve.id().to_string()]).status().unwrap().success()
@@ -177,10 +200,41 @@ fn is_whole(answer: &[u8]) -> bool {
     answer.len() >= head + 4 + length.trim().parse::<usize>().unwrap()
 }
 
-/// The processor time of a process so far.
-fn cpu(pid: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: u64 = [11, 12].iter().map(|at| fields[*at].parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
+/// The processor time so far.
+struct Spent {
+    server: Duration,
+    database: Duration,
+    archive: Duration,
+    venue: Duration,
+    sender: Duration,
+}
+
+impl Spent {
+    fn by(server: u32) -> Self {
+        let of = |threads: &[(String, Duration)], name: &str| {
+            threads.iter().filter(|(of, _)| of == name).map(|(_, spent)| *spent).sum()
+        };
+        let (theirs, ours) = (threads(server), threads(std::process::id()));
+        let (venue, all): (Duration, Duration) =
+            (of(&ours, VENUE_THREAD), ours.iter().map(|(_, spent)| *spent).sum());
+        Self {
+            server: theirs.iter().map(|(_, spent)| *spent).sum(),
+            database: of(&theirs, "hoox-database"),
+            archive: of(&theirs, "hoox-archive"),
+            venue,
+            sender: all - venue,
+        }
+    }
+}
+
+/// The threads of a process, by name, with the processor time of each so far.
+fn threads(pid: u32) -> Vec<(String, Duration)> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let read = |path: std::path::PathBuf| {
+        let name = std::fs::read_to_string(path.join("comm")).ok()?;
+        let nanos = std::fs::read_to_string(path.join("schedstat")).ok()?;
+        let nanos = nanos.split_whitespace().next()?.parse().ok()?;
+        Some((name.trim().to_owned(), Duration::from_nanos(nanos)))
+    };
+    threads.filter_map(|thread| read(thread.ok()?.path())).collect()
 }

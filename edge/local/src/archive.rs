@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Instant;
 
-use hoox_connector::Venue;
+use hoox_connector::socket::Witness;
+use hoox_connector::{Clock, Request, SystemClock, Venue};
 use hoox_router::{
     Archive, ArchiveUnavailable, Dossier, Exchanged, Record, RefusedSignal, archive,
 };
@@ -63,6 +65,40 @@ pub(crate) fn saw(account: (Venue, bool), exchanged: Exchanged) {
     });
 }
 
+/// Whose order goes over a socket, and its frame as soon as it is sent.
+struct Frame {
+    account: (Venue, bool),
+    sent: RefCell<Option<(Exchanged, Instant)>>,
+}
+
+tokio::task_local! {
+    static FRAME: Frame;
+}
+
+/// Shows the frames of [`watched_frames`] to the archive.
+pub(crate) const FRAMES: Witness = Witness {
+    sent: |request: &Request<'_>| {
+        let _ = FRAME.try_with(|frame| {
+            let exchanged = Exchanged::over_socket(request, SystemClock.now());
+            frame.sent.replace(Some((exchanged, Instant::now())));
+        });
+    },
+    answered: |answer| {
+        let _ = FRAME.try_with(|frame| {
+            let Some((exchanged, at)) = frame.sent.take() else { return };
+            saw(frame.account, exchanged.answered_by_frame(answer, at.elapsed()));
+        });
+    },
+};
+
+/// Remembers, where it is watched, the frame with which `placing` sends one order over a socket.
+pub(crate) async fn watched_frames<F: Future>(account: (Venue, bool), placing: F) -> F::Output {
+    match is_watched() {
+        true => FRAME.scope(Frame { account, sent: RefCell::default() }, placing).await,
+        false => placing.await,
+    }
+}
+
 /// What was remembered of an account; the rest stays.
 fn take(account: (Venue, bool)) -> Vec<Exchanged> {
     let taken = SEEN.try_with(|seen| {
@@ -97,7 +133,8 @@ impl Archivist {
         let files = Files { root: data_dir.to_owned() };
         let counted = Arc::clone(&dropped);
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        std::thread::spawn(move || work(&files, &runtime, &jobs, &counted));
+        let work = move || work(&files, &runtime, &jobs, &counted);
+        std::thread::Builder::new().name("hoox-archive".into()).spawn(work)?;
         Ok(Self { queue, dropped })
     }
 

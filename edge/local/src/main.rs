@@ -1,5 +1,6 @@
 //! `hoox`: trading signals to signed orders, exactly once.
 
+mod account;
 mod archive;
 mod command;
 mod consumer;

@@ -55,6 +55,15 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "VENUE=URL", value_parser = parse_base_url)]
     test_base_url: Vec<(Venue, String)>,
 
+    /// Where a venue's orders go over WebSocket when exchange:VENUE:use_websocket is set; needed for
+    /// that beside --base-url, as without it they go over REST (repeatable)
+    #[arg(long, value_name = "VENUE=URL", value_parser = parse_socket_url)]
+    entry_url: Vec<(Venue, String)>,
+
+    /// The same for a test venue (repeatable)
+    #[arg(long, value_name = "VENUE=URL", value_parser = parse_socket_url)]
+    test_entry_url: Vec<(Venue, String)>,
+
     /// Write a configuration value before the start (repeatable)
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     config: Vec<(String, String)>,
@@ -102,7 +111,10 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             .collect(),
         config: args.config.clone(),
         config_file: args.config_file.clone(),
-        accounts: accounts(&args.base_url, &args.test_base_url)?,
+        accounts: accounts(
+            Urls { base: &args.base_url, entry: &args.entry_url },
+            Urls { base: &args.test_base_url, entry: &args.test_entry_url },
+        )?,
         transport: Recorder::silent()?,
         relaxed: args.durability == Durability::Relaxed,
     };
@@ -121,6 +133,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let service = Arc::new(Service::open(setup).await?);
     let store = service.store.clone();
     let consumer = tokio::spawn(crate::consumer::run(Arc::clone(&service)));
+    let sockets = Arc::clone(&service);
+    let sockets = tokio::spawn(async move { sockets.keep_sockets().await });
     let reconciling = Arc::clone(&service);
     let reconciler = tokio::spawn(async move { reconciling.keep_reconciling().await });
     let shared = Shared {
@@ -146,6 +160,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     listening.stop().await?;
     consumer.abort();
     reconciler.abort();
+    sockets.abort();
     store.flush().await?;
     Ok(())
 }
@@ -164,15 +179,19 @@ pub(crate) fn interruption() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Where requests go instead of to the venues themselves.
+#[derive(Clone, Copy)]
+struct Urls<'a> {
+    base: &'a [(Venue, String)],
+    entry: &'a [(Venue, String)],
+}
+
 /// The accounts whose secrets the environment holds, under the names of trade.md §5: live ones, and
 /// those at test venues, which never share a key.
-fn accounts(
-    base_urls: &[(Venue, String)],
-    test_base_urls: &[(Venue, String)],
-) -> anyhow::Result<Vec<AccountSetup>> {
+fn accounts(live_urls: Urls<'_>, test_urls: Urls<'_>) -> anyhow::Result<Vec<AccountSetup>> {
     let mut accounts = Vec::new();
     for venue in Venue::ALL {
-        for (test, base_urls) in [(false, base_urls), (true, test_base_urls)] {
+        for (test, urls) in [(false, live_urls), (true, test_urls)] {
             let testnet = if test { "_TESTNET" } else { "" };
             let name = format!("{}{testnet}", venue.as_str().to_ascii_uppercase());
             let find = |documented: &str, alias: &str| {
@@ -181,13 +200,15 @@ fn accounts(
             };
             let (key, secret) =
                 (find("API_KEY", "KEY_BINDING"), find("API_SECRET", "SECRET_BINDING"));
-            let base_url = base_urls.iter().find(|(of, _)| *of == venue);
-            let base_url = base_url.map(|(_, url)| url.clone());
+            let url = |urls: &[(Venue, String)]| {
+                urls.iter().find(|(of, _)| *of == venue).map(|(_, url)| url.clone())
+            };
+            let (base_url, entry_url) = (url(urls.base), url(urls.entry));
             match (key, secret) {
                 (Some(key), Some(secret)) => {
                     let credentials = Credentials::from_secret(key.expose(), secret.expose())
                         .with_context(|| format!("{name}_API_SECRET"))?;
-                    accounts.push(AccountSetup { venue, test, credentials, base_url });
+                    accounts.push(AccountSetup { venue, test, credentials, base_url, entry_url });
                 }
                 (None, None) => {}
                 _ => bail!("set both {name}_API_KEY and {name}_API_SECRET, or neither"),
@@ -202,10 +223,18 @@ fn environment(name: &str) -> Option<Secret> {
 }
 
 fn parse_base_url(text: &str) -> Result<(Venue, String), String> {
+    parse_url(text, ["http://", "https://"])
+}
+
+fn parse_socket_url(text: &str) -> Result<(Venue, String), String> {
+    parse_url(text, ["ws://", "wss://"])
+}
+
+fn parse_url(text: &str, schemes: [&str; 2]) -> Result<(Venue, String), String> {
     let (venue, url) = text.split_once('=').ok_or("not VENUE=URL")?;
     let venue = venue.parse().map_err(|_| format!("unknown venue `{venue}`"))?;
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        return Err(format!("`{url}` does not begin with http:// or https://"));
+    if !schemes.iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(format!("`{url}` does not begin with {} or {}", schemes[0], schemes[1]));
     }
     Ok((venue, url.trim_end_matches('/').to_owned()))
 }

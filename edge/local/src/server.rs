@@ -174,8 +174,13 @@ fn server_timing(trace: &Trace) -> String {
     text
 }
 
+/// A UUID v4 in form, that begins with the moment: what is written at the same time lies together in
+/// the database, on a few pages instead of as many as there are rows. 74 bits stay random.
 fn new_request_id() -> RequestId {
-    RequestId::from_random(uuid::Uuid::new_v4().into_bytes())
+    let mut bytes = uuid::Uuid::new_v4().into_bytes();
+    let moment = SystemClock.now().as_millis().to_be_bytes();
+    bytes.iter_mut().zip(moment.into_iter().skip(2)).for_each(|(to, from)| *to = from);
+    RequestId::from_random(bytes)
 }
 
 fn fail(code: ErrorCode, message: &str) -> Response<Body> {

@@ -9,13 +9,19 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use hoox_any::Dialect;
 use hoox_connector::{Client, Clock, Credentials, Market, SystemClock, Timestamp, Venue};
-use hoox_router::{Desk, Desks, Router, Settings, SteadyClock, utc_date};
+use hoox_router::{Desk, Desks, Exchanges, Router, Settings, SteadyClock, utc_date};
 use hoox_signer::Secret;
 
+use crate::account::Account;
 use crate::archive::{Archivist, watched};
 use crate::file_config::{FileConfig, LocalConfig};
 use crate::recorder::Recorder;
 use crate::store::SqliteStore;
+
+/// How old a configuration may be, and how often the sockets follow it: a change is in force within a
+/// second, for them too.
+const CONFIG_MAX_AGE: Duration = Duration::from_millis(800);
+const SOCKETS_EVERY: Duration = Duration::from_millis(100);
 
 /// How often open orders are looked at again.
 const RECONCILE_EVERY: Duration = Duration::from_secs(5);
@@ -30,9 +36,6 @@ const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Of how old orders a missing fee is read after a start: exchanges tell the executions of a week.
 const FEES_OF: Duration = Duration::from_secs(3 * 24 * 60 * 60);
-
-/// One account at one venue.
-pub(crate) type Account = Desk<Dialect, Recorder, SystemClock>;
 
 /// The router of this process.
 pub(crate) type LocalRouter =
@@ -78,6 +81,8 @@ pub(crate) struct AccountSetup {
     pub(crate) credentials: Credentials,
     /// Instead of the venue's own.
     pub(crate) base_url: Option<String>,
+    /// The same of the socket for orders. With the one but not the other, there is none.
+    pub(crate) entry_url: Option<String>,
 }
 
 impl Service {
@@ -92,7 +97,9 @@ impl Service {
         }
         let mut desks = Desks::new();
         for account in setup.accounts {
-            let AccountSetup { venue, test, credentials, base_url } = account;
+            let AccountSetup { venue, test, credentials, base_url, entry_url } = account;
+            // The orders of an account that is elsewhere must not go to the live venue's socket.
+            let has_socket = base_url.is_none() || entry_url.is_some();
             let dialect = match test {
                 false => Dialect::live(venue, Market::Linear, credentials),
                 true => Dialect::test(venue, Market::Linear, credentials),
@@ -102,6 +109,9 @@ impl Service {
             };
             if let Some(base_url) = base_url {
                 dialect = dialect.with_base_url(&base_url);
+            }
+            if let Some(entry_url) = entry_url {
+                dialect = dialect.with_entry_url(&entry_url);
             }
             let transport = setup.transport.of(venue, test);
             let client = |dialect| Client::new(dialect, transport.clone(), SystemClock);
@@ -128,7 +138,7 @@ impl Service {
                     tracing::warn!(%venue, test, "not reachable at the start: no answer in 10 s")
                 }
             }
-            desks = desks.with(venue, test, desk);
+            desks = desks.with(venue, test, Account::new(desk, test, has_socket));
         }
         let config = match setup.config_file {
             Some(path) => LocalConfig::File(FileConfig::open(&path)?),
@@ -138,6 +148,7 @@ impl Service {
         settings.passkeys = setup.passkeys;
         // The sender waits for the fill, not for the fee.
         settings.read_fees = false;
+        settings.config_max_age = CONFIG_MAX_AGE;
         let router = Router::with_settings(store.clone(), config, desks, store.clock(), settings)
             .with_queue(store.clone());
         let archivist = Archivist::start(&setup.data_dir).context("cannot start the archive")?;
@@ -146,6 +157,25 @@ impl Service {
             watched(router.recover()).await.context("cannot read the last run's open orders")?;
         tracing::info!(?summary, "reconciled what the last run left open");
         Ok(Self { store, router, archivist, data_dir: setup.data_dir })
+    }
+
+    /// Opens and closes, for ever, the sockets for orders as the configuration has it.
+    pub(crate) async fn keep_sockets(&self) {
+        loop {
+            self.set_sockets().await;
+            tokio::time::sleep(SOCKETS_EVERY).await;
+        }
+    }
+
+    async fn set_sockets(&self) {
+        let config = self.router.config().await;
+        for venue in Venue::ALL {
+            for test in [false, true] {
+                if let Some(account) = self.router.exchanges().desk(venue, test) {
+                    account.use_websocket(config.use_websocket.contains(&venue));
+                }
+            }
+        }
     }
 
     /// Carries on, for ever, with orders whose outcome a request could not wait for; and forgets what

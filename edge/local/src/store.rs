@@ -121,7 +121,7 @@ impl SqliteStore {
             key_ttl: Settings::default().key_ttl,
             archivist: OnceLock::new(),
             relaxed: AtomicBool::new(false),
-            writer: Writer::start(writing, lock),
+            writer: Writer::start(writing, lock).map_err(in_directory)?,
             path,
             readers: Mutex::default(),
             held: Mutex::default(),

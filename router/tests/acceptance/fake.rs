@@ -324,7 +324,12 @@ impl Exchange for FakeDesk {
         Ok(Some(report))
     }
 
-    async fn fills(&self, symbol: Symbol, order: OrderId) -> Result<Vec<Fill>, Error> {
+    async fn fills(
+        &self,
+        symbol: Symbol,
+        order: OrderId,
+        _since: Timestamp,
+    ) -> Result<Vec<Fill>, Error> {
         self.note("fills")?;
         let half = |n: u64| {
             let mut fill = Fill::new(

@@ -5,12 +5,15 @@ use crate::stream::BookUpdate;
 use crate::{
     Balance, BookTop, Change, ClientOrderId, Clock, Error, ExchangeProvider, Fill, Instruments,
     Malformed, Operation, OrderClass, OrderRef, OrderReport, Page, Position, Reply, Symbol, Ticker,
-    Transport, UnknownCause,
+    Timestamp, Transport, UnknownCause,
 };
 
 /// The most pages of one list that are read: the longest there is, 500 open orders in pages of 20,
 /// takes half as many.
 const PAGES_MAX: usize = 50;
+
+/// How many executions a page has at most; a venue with smaller pages gives as many as it can.
+const FILLS_PAGE: u32 = 500;
 
 /// The questions, and the settings.
 impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
@@ -82,6 +85,21 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
     pub async fn fills(&self, symbol: Symbol, order: crate::OrderId) -> Result<Vec<Fill>, Error> {
         let order = Some(order);
         let op = Operation::Fills { symbol, order, since: None, limit: None, page: None };
+        self.pages(&op, |reply| match reply {
+            Reply::Fills(page) => Some(page),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The executions of a symbol from `since` on, by the venue's clock, from as many pages as there
+    /// are.
+    ///
+    /// # Errors
+    /// [`Error`], also if the pages do not end.
+    pub async fn fills_since(&self, symbol: Symbol, since: Timestamp) -> Result<Vec<Fill>, Error> {
+        let limit = Some(FILLS_PAGE);
+        let op = Operation::Fills { symbol, order: None, since: Some(since), limit, page: None };
         self.pages(&op, |reply| match reply {
             Reply::Fills(page) => Some(page),
             _ => None,

@@ -20,7 +20,8 @@ use crate::session::{ConnectionId, Refusal, SessionConfig};
 use crate::{
     Amendment, Client, ClientOrderId, Clock, EncodeError, Error, ExchangeProvider, NotSent,
     Operation, OrderClass, OrderEntry, OrderRef, Outcome, Patience, PreparedOrder, Refused,
-    RequestBuf, Symbol, Throttle, ThrottleKind, Timestamp, Transport, UnknownCause, VenueError,
+    Request, RequestBuf, Symbol, Throttle, ThrottleKind, Timestamp, Transport, UnknownCause,
+    VenueError,
 };
 
 /// Settings of an [`EntryClient`].
@@ -37,6 +38,18 @@ pub struct EntryConfig {
     pub rest_fallback: bool,
     /// Changes the settings of the session.
     pub session: fn(&mut SessionConfig),
+    /// Who is shown the frames. Default: nobody.
+    pub witness: Option<Witness>,
+}
+
+/// Is shown what goes over the socket for each order, as it goes, with secrets in it; in the task that
+/// sends it. Of an order that goes over REST instead it sees nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Witness {
+    /// What is about to be sent, as the request's body.
+    pub sent: fn(&Request<'_>),
+    /// What came back, or why nothing did.
+    pub answered: fn(Result<&[u8], &str>),
 }
 
 impl Default for EntryConfig {
@@ -46,6 +59,7 @@ impl Default for EntryConfig {
             in_flight_max: 1_024,
             rest_fallback: true,
             session: |_| {},
+            witness: None,
         }
     }
 }
@@ -337,12 +351,19 @@ where
             permit.unused();
             return Sent::No(NotSent::Throttled(Throttle::new(ThrottleKind::OrderRate)));
         };
+        if let Some(witness) = config.witness {
+            (witness.sent)(&buf.request());
+        }
         let frame = Message::text(buf.request().body());
         // From here on a byte may have left.
         let written = timeout_at(deadline, writer.send(frame)).await;
         drop(line);
-        let unknown =
-            |cause: String| Sent::Yes(Err(Error::Unknown(UnknownCause::Transport(cause))), at);
+        let unknown = |cause: String| {
+            if let Some(witness) = config.witness {
+                (witness.answered)(Err(&cause));
+            }
+            Sent::Yes(Err(Error::Unknown(UnknownCause::Transport(cause))), at)
+        };
         match written {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -355,8 +376,11 @@ where
             }
         }
         match timeout_at(deadline, answer).await {
-            Ok(Ok(Answer::Told { result, usage, decode })) => {
+            Ok(Ok(Answer::Told { result, usage, decode, frame })) => {
                 course.decode = decode;
+                if let (Some(witness), Some(frame)) = (config.witness, &frame) {
+                    (witness.answered)(Ok(frame));
+                }
                 client.answered(permit, &usage);
                 if let Err(VenueError::Throttled(throttle)) = &result {
                     client.throttled(throttle);

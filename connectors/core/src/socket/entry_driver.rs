@@ -65,6 +65,7 @@ where
             sleep: Box::pin(tokio::time::sleep_until(now)),
             scratch: Vec::new(),
             buf: RequestBuf::new(),
+            witnessed: config.witness.is_some(),
         };
         let mut ping = std::pin::pin!(Fuse::terminated());
         let mut set_clock = std::pin::pin!(Fuse::terminated());
@@ -124,6 +125,7 @@ struct Line<'a, P> {
     sleep: Pin<Box<Sleep>>,
     scratch: Vec<u8>,
     buf: RequestBuf,
+    witnessed: bool,
 }
 
 impl<P: OrderEntry> Line<'_, P> {
@@ -223,7 +225,8 @@ impl<P: OrderEntry> Line<'_, P> {
         match self.provider.decode_frame(&mut self.scratch, &|id| in_flight.kind(id)) {
             Ok(FrameReply::Answer { request_id, result, usage }) => {
                 let decode = started.elapsed();
-                in_flight.answer(request_id, Answer::Told { result, usage, decode });
+                let frame = self.witnessed.then(|| frame.into());
+                in_flight.answer(request_id, Answer::Told { result, usage, decode, frame });
             }
             Ok(FrameReply::LoggedOn(Ok(()))) => self.report(id, SessionInput::Authenticated),
             Ok(FrameReply::LoggedOn(Err(error))) => return self.refused(id, error),

@@ -18,6 +18,8 @@ pub(super) enum Answer {
         usage: ArrayVec<RateUsage, 4>,
         /// How long reading it took.
         decode: Duration,
+        /// The frame itself, if somebody wants to see it.
+        frame: Option<Box<[u8]>>,
     },
     /// The connection is gone, and the answer with it.
     Lost(String),

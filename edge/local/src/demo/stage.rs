@@ -47,6 +47,7 @@ impl Stage {
                 test: false,
                 credentials: Credentials::hmac(&binance.api_key, &binance.api_secret),
                 base_url: Some(binance.rest),
+                entry_url: None,
             }],
             transport: transport.clone(),
             relaxed: false,

@@ -47,9 +47,17 @@ pub(super) fn read(ledger: &Ledger, request_id: &str) -> Read<Option<LifeOfReque
                WHERE request_id = ?1 ORDER BY id";
     let records: Vec<String> = ledger.of_request(records, request_id, |row| row.get(0))?;
     let life = LifeOfRequest {
-        signals: ledger.of_request(&SignalRow::select(of), request_id, SignalRow::read)?,
+        signals: ledger.of_request(
+            &SignalRow::select("signal_id = ?1"),
+            request_id,
+            SignalRow::read,
+        )?,
         records: records.iter().filter_map(|json| serde_json::from_str(json).ok()).collect(),
-        trades: ledger.of_request(&TradeRow::select(of), request_id, TradeRow::read)?,
+        trades: ledger.of_request(
+            &TradeRow::select("id IN (?1 || '-0', ?1 || '-1')"),
+            request_id,
+            TradeRow::read,
+        )?,
         executions: ledger.of_request(&ExecutionRow::select(of), request_id, ExecutionRow::read)?,
         log: ledger.of_request(log, request_id, |row| {
             Ok(LogLine {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::OpenError;
 
 /// Each entry brings a database from its index to the next; applied in order, never twice.
-const MIGRATIONS: &[&str] = &[FIRST, QUEUE_AND_POSITIONS];
+const MIGRATIONS: &[&str] = &[FIRST, QUEUE_AND_POSITIONS, FEWER_PAGES];
 
 /// Pages kept in memory by the one who writes, in KiB as SQLite has it (negative): the working set of a
 /// busy day, so that a write reads nothing.
@@ -153,6 +153,35 @@ const QUEUE_AND_POSITIONS: &str = "
     CREATE VIEW system_log_lines AS
         SELECT timestamp AS created_at, service AS worker, message, level AS severity, request_id
         FROM system_logs;
+";
+
+/// A record is larger than what a table without a rowid keeps on one page, and spilled over onto a page
+/// of its own; and what belongs to a request is found by its key, which begins with its id.
+const FEWER_PAGES: &str = "
+    CREATE TABLE records_by_row (
+        id               INTEGER PRIMARY KEY,
+        request_id       TEXT    NOT NULL,
+        leg              INTEGER NOT NULL,
+        state            TEXT    NOT NULL,
+        open             INTEGER NOT NULL,
+        received_at      INTEGER NOT NULL,
+        json             TEXT    NOT NULL,
+        applied_quantity TEXT,
+        applied_value    TEXT,
+        applied_fee      TEXT,
+        UNIQUE (request_id, leg)
+    );
+    INSERT INTO records_by_row (request_id, leg, state, open, received_at, json,
+            applied_quantity, applied_value, applied_fee)
+        SELECT request_id, leg, state, open, received_at, json,
+            applied_quantity, applied_value, applied_fee
+        FROM records ORDER BY received_at, request_id, leg;
+    DROP TABLE records;
+    ALTER TABLE records_by_row RENAME TO records;
+    CREATE INDEX records_open ON records (received_at, leg) WHERE open = 1;
+    CREATE INDEX records_ended ON records (received_at) WHERE open = 0;
+    DROP INDEX trades_request;
+    DROP INDEX trade_signals_request;
 ";
 
 /// Opens or creates the database for writing, and brings its tables up to date.

@@ -1,8 +1,9 @@
 //! The one thread that writes.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use hoox_router::StoreUnavailable;
 use rusqlite::{Connection, params};
@@ -16,6 +17,10 @@ const QUEUE_MAX: usize = 16_384;
 
 /// How many writes share a transaction.
 const BATCH_MAX: usize = 512;
+
+/// How long, and how many at most, records wait for the ones that replace them.
+const DEFER: Duration = Duration::from_millis(20);
+const DEFERRED_MAX: usize = 1_024;
 
 /// Something to write.
 #[derive(Debug)]
@@ -75,9 +80,8 @@ impl Purge {
         }
         connection
             .prepare_cached(
-                "DELETE FROM records WHERE (request_id, leg) IN
-                     (SELECT request_id, leg FROM records
-                      WHERE open = 0 AND received_at < ?1 LIMIT ?2)",
+                "DELETE FROM records WHERE id IN
+                     (SELECT id FROM records WHERE open = 0 AND received_at < ?1 LIMIT ?2)",
             )?
             .execute(params![trades_before, PURGE_MAX])
             .map(drop)
@@ -97,7 +101,8 @@ pub(super) fn hold(
             "INSERT INTO reservations (key, request_id, expires_at) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET request_id = excluded.request_id,
                  expires_at = max(expires_at, excluded.expires_at)
-             WHERE request_id = excluded.request_id OR expires_at <= ?4",
+             WHERE expires_at <= ?4
+                 OR (request_id = excluded.request_id AND expires_at < excluded.expires_at)",
         )?
         .execute(params![key, request_id, until, now])
         .map(drop)
@@ -119,13 +124,15 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread; it ends, and gives up the directory's lock, when the writer is dropped.
-    pub(super) fn start(connection: Connection, lock: std::fs::File) -> Self {
+    /// Its name shows in the system's own tools how much of the processor it takes.
+    pub(super) fn start(connection: Connection, lock: std::fs::File) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(QUEUE_MAX);
-        thread::spawn(move || {
+        let work = move || {
             work(connection, &jobs);
             drop(lock);
-        });
-        Self { queue }
+        };
+        thread::Builder::new().name("hoox-database".into()).spawn(work)?;
+        Ok(Self { queue })
     }
 
     /// Writes, and waits until it is on stable storage.
@@ -161,16 +168,31 @@ impl Writer {
 
 fn work(mut connection: Connection, jobs: &Receiver<(Job, Option<Done>)>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
-    while let Ok(first) = jobs.recv() {
-        batch.push(first);
+    let mut deferred = Deferred::default();
+    let mut syncs = None;
+    loop {
+        let open = match deferred.wait() {
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(wait) => jobs.recv_timeout(wait),
+        };
+        match open {
+            Ok(first) => batch.push(first),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) if deferred.is_empty() => return,
+            Err(RecvTimeoutError::Disconnected) => deferred.are_due(),
+        }
         while batch.len() < BATCH_MAX {
             match jobs.try_recv() {
                 Ok(job) => batch.push(job),
                 Err(_) => break,
             }
         }
-        let synced = batch.iter().any(|(_, done)| done.as_ref().is_some_and(|done| done.synced));
-        let results = commit(&mut connection, &batch, synced);
+        deferred.exchange(&mut batch);
+        if batch.is_empty() {
+            continue;
+        }
+        let results = set_sync(&connection, &mut syncs, &batch)
+            .and_then(|()| commit(&mut connection, &batch));
         for (index, (_, done)) in batch.drain(..).enumerate() {
             let result = match &results {
                 Ok(failed) => failed.get(&index).cloned().map_or(Ok(()), Err),
@@ -186,20 +208,82 @@ fn work(mut connection: Connection, jobs: &Receiver<(Job, Option<Done>)>) {
     }
 }
 
-/// The records of a batch that a later one of the same order replaces, and that nobody waits for: the
-/// later one says all that they say.
-fn superseded(batch: &[(Job, Option<Done>)]) -> HashSet<usize> {
-    let mut written = HashSet::new();
-    let mut superseded = HashSet::new();
-    for (index, (job, done)) in batch.iter().enumerate().rev() {
-        if let Job::Record(row) = job
-            && !written.insert(row.id())
-            && done.is_none()
-        {
-            superseded.insert(index);
+/// Records that another of the same order is about to replace: that of a fill whose fee is being read.
+///
+/// They wait a moment for it, for each write costs the pages of five tables. Lost in a crash, the order
+/// is open and is reconciled; whoever wants to see them asks for a flush.
+#[derive(Debug, Default)]
+struct Deferred(VecDeque<(Instant, Box<Row>)>);
+
+impl Deferred {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How long until the first is due.
+    fn wait(&self) -> Option<Duration> {
+        self.0.front().map(|(due, _)| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// All of them are.
+    fn are_due(&mut self) {
+        let now = Instant::now();
+        self.0.iter_mut().for_each(|(due, _)| *due = now);
+    }
+
+    /// Takes what may wait out of a batch, and puts what is due, or must not wait for it, before it.
+    fn exchange(&mut self, batch: &mut Vec<(Job, Option<Done>)>) {
+        let now = Instant::now();
+        let may_wait = |job: &Job| matches!(job, Job::Record(_) | Job::Log(_) | Job::Refusal(_));
+        let all = self.0.len() > DEFERRED_MAX || !batch.iter().all(|(job, _)| may_wait(job));
+        let due = self.0.iter().take_while(|(due, _)| all || *due <= now).count();
+        let mut due: Vec<Box<Row>> = self.0.drain(..due).map(|(_, row)| row).collect();
+        supersede(batch);
+        let replaced: HashSet<&str> = batch.iter().filter_map(|(job, _)| job.record_id()).collect();
+        due.retain(|row| !replaced.contains(row.id()));
+        self.0.retain(|(_, row)| !replaced.contains(row.id()));
+        for (job, done) in std::mem::take(batch) {
+            match job {
+                Job::Record(row) if !all && done.is_none() && row.is_passing() => {
+                    self.0.push_back((now + DEFER, row));
+                }
+                job => batch.push((job, done)),
+            }
+        }
+        batch.splice(0..0, due.into_iter().map(|row| (Job::Record(row), None)));
+    }
+}
+
+/// Drops the records of a batch that a later one of the same order replaces, and that nobody waits for:
+/// the later one says all that they say.
+fn supersede(batch: &mut Vec<(Job, Option<Done>)>) {
+    let mut last = HashMap::new();
+    for (index, (job, _)) in batch.iter().enumerate() {
+        if let Some(id) = job.record_id() {
+            last.insert(id.to_owned(), index);
         }
     }
-    superseded
+    let mut index = 0;
+    batch.retain(|(job, done)| {
+        let replaced = job.record_id().is_some_and(|id| last.get(id) != Some(&index));
+        index += 1;
+        !replaced || done.is_some()
+    });
+}
+
+/// In WAL mode, NORMAL leaves the sync to the next checkpoint or the next FULL transaction.
+fn set_sync(
+    connection: &Connection,
+    syncs: &mut Option<bool>,
+    batch: &[(Job, Option<Done>)],
+) -> Result<(), StoreUnavailable> {
+    let synced = batch.iter().any(|(_, done)| done.as_ref().is_some_and(|done| done.synced));
+    if *syncs != Some(synced) {
+        let mode = if synced { "FULL" } else { "NORMAL" };
+        connection.pragma_update(None, "synchronous", mode).map_err(failure)?;
+        *syncs = Some(synced);
+    }
+    Ok(())
 }
 
 /// Writes a batch in one transaction; tells which jobs failed. A job that fails leaves no trace and
@@ -207,20 +291,17 @@ fn superseded(batch: &[(Job, Option<Done>)]) -> HashSet<usize> {
 fn commit(
     connection: &mut Connection,
     batch: &[(Job, Option<Done>)],
-    synced: bool,
 ) -> Result<HashMap<usize, StoreUnavailable>, StoreUnavailable> {
-    let failure = |error: rusqlite::Error| StoreUnavailable(error.to_string());
+    // Jobs hardly ever fail; one that does fails alone when all are written once more, one by one.
+    let transaction = connection.transaction().map_err(failure)?;
+    if batch.iter().try_for_each(|(job, _)| job.write(&transaction)).is_ok() {
+        transaction.commit().map_err(failure)?;
+        return Ok(HashMap::new());
+    }
+    transaction.rollback().map_err(failure)?;
     let mut failed = HashMap::new();
-    // In WAL mode, NORMAL leaves the sync to the next checkpoint or the next FULL transaction.
-    connection
-        .pragma_update(None, "synchronous", if synced { "FULL" } else { "NORMAL" })
-        .map_err(failure)?;
-    let superseded = superseded(batch);
     let mut transaction = connection.transaction().map_err(failure)?;
     for (index, (job, _)) in batch.iter().enumerate() {
-        if superseded.contains(&index) {
-            continue;
-        }
         let savepoint = transaction.savepoint().map_err(failure)?;
         match job.write(&savepoint) {
             Ok(()) => savepoint.commit().map_err(failure)?,
@@ -234,7 +315,18 @@ fn commit(
     Ok(failed)
 }
 
+fn failure(error: rusqlite::Error) -> StoreUnavailable {
+    StoreUnavailable(error.to_string())
+}
+
 impl Job {
+    fn record_id(&self) -> Option<&str> {
+        match self {
+            Self::Record(row) => Some(row.id()),
+            _ => None,
+        }
+    }
+
     fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         match self {
             Self::Record(row) => row.write(connection),

@@ -64,3 +64,30 @@ test("every order is there once, whenever the runtime is killed", async () => {
     await world.stop();
   }
 });
+
+test("an order whose answer nobody lived to see is found by the alarm, with nobody asking", async () => {
+  const placed = async () => {
+    const { accounts } = await (await fetch(`${venue.control}/state?orders=100000`)).json();
+    return accounts.flatMap(({ orders }) => orders).length;
+  };
+  const before = await placed();
+  await venue.fault({ kind: "delay", ms: 60_000, matches: "POST /fapi/v1/order" });
+  let world = await start(venue, {});
+  const { directory } = world;
+  const answer = post(world.url, JSON.stringify(signal())).catch(() => undefined);
+  await until(async () => (await placed()) > before);
+  for (const pid of runtimes()) process.kill(pid, "SIGKILL");
+  await answer;
+  await world.stop({ keep: true }).catch(() => {});
+  world = await start(venue, { directory });
+  try {
+    const filled = () => world.rows("SELECT * FROM trades WHERE status = 'Filled'");
+    const rows = await until(async () => {
+      const rows = await filled();
+      return rows.length > 0 && rows;
+    }, 60_000);
+    assert.deepEqual([rows.length, await placed()], [1, before + 1]);
+  } finally {
+    await world.stop();
+  }
+});

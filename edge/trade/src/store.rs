@@ -104,7 +104,9 @@ impl ObjectStore {
             return Ok(());
         }
         self.0.alarm.set(Some(at));
-        let set = self.0.storage.set_alarm(millis(at)).await;
+        // A plain number is how long from now, and not when.
+        let wait = at.since(WorkerClock.now());
+        let set = self.0.storage.set_alarm(wait).await;
         set.map_err(|error| {
             self.0.alarm.set(None);
             unavailable(error)
@@ -219,7 +221,8 @@ impl SignalStore for ObjectStore {
                 record.request_id.as_str().into(),
                 i32::from(record.leg).into(),
                 record.state.as_str().into(),
-                (!record.state.is_final()).into(),
+                // A boolean would be bound as the text `true`, which equals no number.
+                i32::from(!record.state.is_final()).into(),
                 number(record.received_at),
                 json.as_str().into(),
             ],

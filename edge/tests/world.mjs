@@ -22,10 +22,9 @@ export function program() {
   return found;
 }
 
-/** A simulated exchange; `faults` as `hoox venue --fault` takes them. */
-export async function startVenue(...faults) {
-  const args = ["venue", "--json", "--listen", "127.0.0.1:0"];
-  const child = spawn(program(), [...args, ...faults.flatMap((fault) => ["--fault", fault])], {
+/** A simulated exchange, with further arguments of `hoox venue`. */
+export async function startVenue(...args) {
+  const child = spawn(program(), ["venue", "--json", "--listen", "127.0.0.1:0", ...args], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   const [line] = await once(createInterface({ input: child.stdout }), "line");

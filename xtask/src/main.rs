@@ -71,7 +71,8 @@ fn test() -> anyhow::Result<()> {
     })?;
     step("clippy of the workers", || {
         let args = ["clippy", "--locked", "--target", "wasm32-unknown-unknown"];
-        let workers = ["-p", "hoox-edge", "-p", "hoox-gateway", "-p", "hoox-trade"];
+        let workers =
+            ["-p", "hoox-edge", "-p", "hoox-edge-bench", "-p", "hoox-gateway", "-p", "hoox-trade"];
         run(cargo(args).args(workers).args(["--", "-D", "warnings"]))
     })?;
     step("packages", || {

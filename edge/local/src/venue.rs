@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use hoox_venue::{
-    CONTROL_PREFIX, Config, Endpoint, Latency, PriceModel, Replay, Running, Server, Venue,
+    BybitLimits, CONTROL_PREFIX, Config, Endpoint, Latency, Limits, MexcLimits, PriceModel, Replay,
+    Running, Server, Venue,
 };
 
 /// Run simulated exchanges that any bot can trade on: paper trading.
@@ -63,6 +64,10 @@ pub(crate) struct VenueArgs {
     #[arg(long, value_name = "TIME", default_value_t)]
     latency: Latency,
 
+    /// Take any number of requests: for load tests
+    #[arg(long)]
+    unlimited: bool,
+
     /// Write addresses and credentials as one JSON object, on the first line
     #[arg(long)]
     json: bool,
@@ -79,6 +84,11 @@ const VENUES: &[(Venue, &str, &str, &str)] = &[
 pub(crate) async fn run(args: VenueArgs) -> anyhow::Result<()> {
     crate::log::start(args.json);
     let mut config = Config { seed: args.seed, latency: args.latency, ..Config::default() };
+    if args.unlimited {
+        config.limits = Limits::unlimited();
+        config.bybit.limits = BybitLimits::unlimited();
+        config.mexc.limits = MexcLimits::unlimited();
+    }
     if let Some(file) = &args.replay {
         config.prices = PriceModel::Replay(Arc::new(recording(file)?));
     }

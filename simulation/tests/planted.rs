@@ -42,7 +42,9 @@ fn an_order_sent_again_before_the_receive_window_has_passed_is_found() {
 
 #[test]
 fn a_key_released_on_a_timeout_is_found() {
-    is_found(Mutation::ReleaseOnTimeout, &[ONE_ORDER, NONE_EXISTS, NONE_ARRIVES]);
+    // The second signal finds the first one's order by the id they share, and books it once more.
+    const BOOKED_TWICE: &str = "ledger and venue agree";
+    is_found(Mutation::ReleaseOnTimeout, &[ONE_ORDER, NONE_EXISTS, NONE_ARRIVES, BOOKED_TWICE]);
 }
 
 #[test]

@@ -103,18 +103,11 @@ pub fn write_decimal(out: &mut String, value: Decimal) {
         out.push('-');
     }
     let magnitude = mantissa.unsigned_abs();
-    if let Some((text, length)) =
-        u64::try_from(magnitude).ok().and_then(|it| short_text(it, value.scale()))
-        && let Ok(text) = core::str::from_utf8(&text)
-    {
-        // A copy of sixteen bytes is two instructions, one of a length unknown is a call.
-        let end = out.len() + length;
-        out.push_str(text);
-        out.truncate(end);
-        return;
-    }
     let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(magnitude);
+    let digits = match u64::try_from(magnitude) {
+        Ok(magnitude) => buffer.format(magnitude),
+        Err(_) => buffer.format(magnitude),
+    };
     let scale = value.scale() as usize;
     if scale == 0 {
         out.push_str(digits);
@@ -132,27 +125,6 @@ pub fn write_decimal(out: &mut String, value: Decimal) {
         out.push_str(ZEROS.get(..2 + scale - digits.len()).unwrap_or(ZEROS));
         out.push_str(digits);
     }
-}
-
-/// The text of a decimal of up to fifteen digits, and its length, as nearly all of an order are.
-#[inline]
-fn short_text(mantissa: u64, scale: u32) -> Option<([u8; 16], usize)> {
-    const DIGITS: u32 = 15;
-    if mantissa >= 10_u64.pow(DIGITS) || scale >= DIGITS {
-        return None;
-    }
-    let digits = swar::sixteen_digits(mantissa);
-    // One digit stands before the point, be it zero.
-    let zeros = (digits.trailing_zeros() / 8).min(DIGITS - scale);
-    let text = (digits | u128::from_ne_bytes([b'0'; 16])) >> (8 * zeros);
-    let length = 16 - zeros;
-    if scale == 0 {
-        return Some((text.to_le_bytes(), length as usize));
-    }
-    let point = 8 * (length - scale);
-    let whole = (1_u128 << point) - 1;
-    let text = (text & whole) | (u128::from(b'.') << point) | ((text & !whole) << 8);
-    Some((text.to_le_bytes(), length as usize + 1))
 }
 
 /// The average price of what was bought for `quote`: as exact as a [`Decimal`] is, without zeros at

@@ -86,25 +86,6 @@ fn few_digits(mut value: u64, bytes: &[u8]) -> (u64, usize) {
     (value, count)
 }
 
-/// The last sixteen digits of a number, each in a byte of its own, the first the lowest.
-#[inline]
-pub(crate) fn sixteen_digits(number: u64) -> u128 {
-    const HALF: u64 = 10_u64.pow(8);
-    let (front, back) = (number / HALF % HALF, number % HALF);
-    u128::from(eight_digits(front)) | (u128::from(eight_digits(back)) << 64)
-}
-
-/// The digits of a number below ten to the eighth: halves, then pairs, then each, all lanes at once.
-#[inline]
-const fn eight_digits(number: u64) -> u64 {
-    let fours = (number / 10_000) | ((number % 10_000) << 32);
-    // Of lanes below 10,000, 10,486 / 2^20 is a hundredth; of those below 100, 103 / 2^10 a tenth.
-    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | ((fours - hundreds * 100) << 16);
-    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | ((pairs - tens * 10) << 8)
-}
-
 /// Ten to the power of up to 19; of more, zero.
 #[inline]
 pub(crate) fn power_of_ten(exponent: usize) -> u64 {
@@ -156,13 +137,6 @@ mod tests {
         }
 
         #[test]
-        fn sixteen_digits_are_those_that_are_printed(number in 0..10_u64.pow(16)) {
-            let text = format!("{number:016}");
-            let digits: Vec<u8> = text.bytes().map(|byte| byte - b'0').collect();
-            prop_assert_eq!(sixteen_digits(number).to_le_bytes().to_vec(), digits);
-        }
-
-        #[test]
         fn of_any_bytes_the_digits_in_front_are_found(bytes in proptest::collection::vec(prop_oneof![b'0'..=b'9', any::<u8>()], 0..24)) {
             let front = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
             prop_assert_eq!(digits(&bytes).1, front);
@@ -176,16 +150,6 @@ mod tests {
         #[test]
         fn the_end_of_rows_is_found(bytes in proptest::collection::vec(prop_oneof![Just(b']'), b'['..=b'^', any::<u8>()], 0..40)) {
             prop_assert_eq!(up_to_end_of_rows(&bytes), bytes.windows(2).position(|pair| pair == b"]]"));
-        }
-    }
-
-    #[test]
-    fn every_four_digits_are_split() {
-        for number in 0..10_000_u64 {
-            let text = format!("{number:04}{:04}", 9_999 - number);
-            let expected = text.bytes().map(|byte| byte - b'0');
-            let digits = eight_digits(text.parse().unwrap()).to_le_bytes();
-            assert!(expected.eq(digits), "{text}");
         }
     }
 

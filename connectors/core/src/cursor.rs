@@ -224,10 +224,35 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Reads a list of a book's levels, price and quantity, that holds one, or none.
+    #[inline]
+    pub fn only_level(&mut self) -> Option<Option<(Decimal, Decimal)>> {
+        let level = self.begin_levels()?;
+        if level.is_some() {
+            self.eat(b']')?;
+            self.eat(b']')?;
+        }
+        Some(level)
+    }
+
     /// Reads the first of a list of a book's levels, price and quantity, or that there is none. What
-    /// else a level holds and the levels behind the first are not looked at: numbers, or texts of them.
+    /// else a level holds and the levels behind the first are not looked at, as long as they are no
+    /// texts.
     #[inline]
     pub fn first_level(&mut self) -> Option<Option<(Decimal, Decimal)>> {
+        let level = self.begin_levels()?;
+        if level.is_some() {
+            matches!(self.peek()?, b',' | b']').then_some(())?;
+            // Where there is no text, nothing but the end of the list looks like it.
+            let length = swar::up_to_end_of_rows(self.left)?;
+            self.pass(length + 2)?;
+        }
+        Some(level)
+    }
+
+    /// The first level as far as the quantity; of an empty list everything.
+    #[inline]
+    fn begin_levels(&mut self) -> Option<Option<(Decimal, Decimal)>> {
         self.eat(b'[')?;
         if self.peek()? == b']' {
             self.pass(1)?;
@@ -236,12 +261,7 @@ impl<'a> Cursor<'a> {
         self.eat(b'[')?;
         let price = self.decimal()?;
         self.eat(b',')?;
-        let quantity = self.decimal()?;
-        matches!(self.peek()?, b',' | b']').then_some(())?;
-        // Nothing but the end of the list looks like it.
-        let length = swar::up_to_end_of_rows(self.left)?;
-        self.pass(length + 2)?;
-        Some(Some((price, quantity)))
+        Some(Some((price, self.decimal()?)))
     }
 
     /// Passes over a value of any kind.
@@ -634,14 +654,31 @@ mod tests {
             (cursor.left == b",").then_some(level)
         };
         let level = Some((Decimal::new(15, 1), Decimal::from(2)));
-        for text in
-            ["[[1.5,2]],", "[[\"1.5\",\"2\"]],", "[[1.5,2,7],[1.6,3,9]],", " [ [ 1.5 , 2 ],[1,1]],"]
-        {
-            assert_eq!(first(text), Some(level), "{text}");
+        let only = |text: &'static str| {
+            let mut cursor = Cursor { left: text.as_bytes() };
+            let level = cursor.only_level()?;
+            (cursor.left == b",").then_some(level)
+        };
+        for text in ["[[1.5,2]],", "[[\"1.5\",\"2\"]],", " [ [ 1.5 , 2 ]],"] {
+            assert_eq!((first(text), only(text)), (Some(level), Some(level)), "{text}");
         }
-        assert_eq!(first("[],"), Some(None));
-        for text in ["", "[", "[[1.5]],", "[[1.5,2],", "[1.5,2],", "[[1.5,2}],", "[[x,2]],"] {
-            assert_eq!(first(text), None, "{text}");
+        for text in ["[[1.5,2,7],[1.6,3,9]],", " [ [ 1.5 , 2 ],[1,1]],"] {
+            assert_eq!((first(text), only(text)), (Some(level), None), "{text}");
+        }
+        assert_eq!((first("[],"), only("[],")), (Some(None), Some(None)));
+        assert_eq!((first("[[1.5,2] ],"), only("[[1.5,2] ],")), (None, Some(level)));
+        for text in [
+            "",
+            "[",
+            "[[1.5]],",
+            "[[1.5,2],",
+            "[1.5,2],",
+            "[[1.5,2}],",
+            "[[x,2]],",
+            "[[1.5,2,\"]],",
+            "[[1.5,2],[\"1\",2]],",
+        ] {
+            assert_eq!((first(text), only(text)), (None, None), "{text}");
         }
     }
 

@@ -24,24 +24,35 @@ pub(crate) fn up_to_quote(bytes: &[u8]) -> Option<usize> {
     rest.iter().position(|byte| *byte == b'"').map(|at| passed + at)
 }
 
-/// How many bytes come before the next `]]`.
+/// How many bytes come before the next `]]`, if there is no quote before it.
 #[inline]
 pub(crate) fn up_to_end_of_rows(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;
     let mut passed = 0;
     while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b']'));
-        // Marks exactly the bytes that are zero: nothing is carried from one to the next.
-        let ends = !(((word & !HIGHS) + !HIGHS) | word) & HIGHS;
+        let word = u64::from_le_bytes(*chunk);
+        let ends = equal_to(b']', word);
         let next = (ends >> 8) | (u64::from(behind.first() == Some(&b']')) << 63);
-        let found = ends & next;
+        let quotes = equal_to(b'"', word);
+        let found = (ends & next) | quotes;
         if found != 0 {
-            return Some(passed + (found.trailing_zeros() / 8) as usize);
+            let first = found & found.wrapping_neg();
+            return (first & quotes == 0).then(|| passed + (found.trailing_zeros() / 8) as usize);
         }
         rest = behind;
         passed += 8;
     }
-    rest.windows(2).position(|pair| pair == b"]]").map(|at| passed + at)
+    let length = rest.windows(2).position(|pair| pair == b"]]")?;
+    let quote = rest.iter().take(length).any(|byte| *byte == b'"');
+    (!quote).then_some(passed + length)
+}
+
+/// The high bit of exactly those bytes of `word` that equal `byte`.
+#[inline]
+fn equal_to(byte: u8, word: u64) -> u64 {
+    let word = word ^ (ONES * u64::from(byte));
+    // Nothing is carried from one byte to the next.
+    !(((word & !HIGHS) + !HIGHS) | word) & HIGHS
 }
 
 /// The number that the digits at the start of `bytes` make, and how many they are. Beyond
@@ -148,8 +159,9 @@ mod tests {
         }
 
         #[test]
-        fn the_end_of_rows_is_found(bytes in proptest::collection::vec(prop_oneof![Just(b']'), b'['..=b'^', any::<u8>()], 0..40)) {
-            prop_assert_eq!(up_to_end_of_rows(&bytes), bytes.windows(2).position(|pair| pair == b"]]"));
+        fn the_end_of_rows_is_found(bytes in proptest::collection::vec(prop_oneof![9 => Just(b']'), 9 => b'['..=b'^', 1 => b'!'..=b'#', 9 => any::<u8>()], 0..40)) {
+            let end = bytes.windows(2).position(|pair| pair == b"]]");
+            prop_assert_eq!(up_to_end_of_rows(&bytes), end.filter(|end| !bytes[..*end].contains(&b'"')));
         }
     }
 

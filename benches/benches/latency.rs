@@ -41,7 +41,8 @@ fn main() {
     let orders = arguments("--orders").unwrap_or(5_000);
     let endpoint = venue();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ours = runtime.block_on(compare(&endpoint, orders));
+    // In a task, as orders are placed in a program: a runtime runs what it blocks on apart.
+    let ours = runtime.block_on(runtime.spawn(compare(endpoint.clone(), orders))).unwrap();
     print(&ours, orders);
     strangers(&endpoint, orders);
 }
@@ -71,7 +72,7 @@ struct Row {
     times: Histogram<u64>,
 }
 
-async fn compare(endpoint: &Endpoint, orders: usize) -> Vec<Row> {
+async fn compare(endpoint: Endpoint, orders: usize) -> Vec<Row> {
     let binance = || {
         Binance::linear(Credentials::hmac(&endpoint.api_key, &endpoint.api_secret))
             .with_base_url(&endpoint.rest)

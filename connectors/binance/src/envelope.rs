@@ -5,8 +5,10 @@
 
 use core::ops::Range;
 
+use hoox_connector::Cursor;
+
 /// Where the members of an answer are in its frame; empty where one is missing or `null`.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Envelope {
     pub(crate) id: Range<usize>,
     pub(crate) status: Range<usize>,
@@ -19,46 +21,67 @@ pub(crate) struct Envelope {
 impl Envelope {
     /// Takes `frame` apart, or not, if it is no whole JSON object.
     pub(crate) fn of(frame: &[u8]) -> Option<Self> {
+        Self::usual(frame).or_else(|| Self::unusual(frame))
+    }
+
+    /// One line without escapes, as nearly all are.
+    fn usual(frame: &[u8]) -> Option<Self> {
         let mut it = Self::default();
-        let mut cursor = Cursor { bytes: frame, at: 0 };
-        cursor.expect(b'{')?;
-        if cursor.peek()? == b'}' {
-            cursor.at += 1;
-            return cursor.peek().is_none().then_some(it);
+        let mut cursor = Cursor::new(frame)?;
+        cursor.object(|cursor, name| {
+            let value = cursor.raw()?;
+            let end = frame.len().checked_sub(cursor.left())?;
+            it.keep(name.as_bytes(), end.checked_sub(value.len())?..end, value);
+            Some(())
+        })?;
+        cursor.end()?;
+        Some(it)
+    }
+
+    fn unusual(frame: &[u8]) -> Option<Self> {
+        let mut it = Self::default();
+        let mut walk = Walk { bytes: frame, at: 0 };
+        walk.expect(b'{')?;
+        if walk.peek()? == b'}' {
+            walk.at += 1;
+            return walk.peek().is_none().then_some(it);
         }
         loop {
-            let name = cursor.string()?;
-            cursor.expect(b':')?;
-            let value = cursor.value()?;
-            let slot = match frame.get(name)? {
-                b"id" => Some(&mut it.id),
-                b"status" => Some(&mut it.status),
-                b"result" => Some(&mut it.result),
-                b"error" => Some(&mut it.error),
-                b"event" => Some(&mut it.event),
-                b"rateLimits" => Some(&mut it.rate_limits),
-                _ => None,
-            };
-            if let Some(slot) = slot
-                && frame.get(value.clone())? != b"null"
-            {
-                *slot = value;
-            }
-            match cursor.next()? {
+            let name = walk.string()?;
+            walk.expect(b':')?;
+            let place = walk.value()?;
+            it.keep(frame.get(name)?, place.clone(), frame.get(place)?);
+            match walk.next()? {
                 b',' => {}
-                b'}' => return cursor.peek().is_none().then_some(it),
+                b'}' => return walk.peek().is_none().then_some(it),
                 _ => return None,
             }
         }
     }
+
+    fn keep(&mut self, name: &[u8], place: Range<usize>, value: &[u8]) {
+        let slot = match name {
+            b"id" => &mut self.id,
+            b"status" => &mut self.status,
+            b"result" => &mut self.result,
+            b"error" => &mut self.error,
+            b"event" => &mut self.event,
+            b"rateLimits" => &mut self.rate_limits,
+            _ => return,
+        };
+        if value != b"null" {
+            *slot = place;
+        }
+    }
 }
 
-struct Cursor<'a> {
+/// Byte by byte, with space and escapes wherever they may be.
+struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Cursor<'_> {
+impl Walk<'_> {
     /// The next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
         let rest = self.bytes.get(self.at..)?;
@@ -125,10 +148,25 @@ mod tests {
     #[test]
     fn members_are_found_wherever_they_are() {
         let frame = br#" { "x" : [ {"id":1} , "}" ] , "result" : {"a":[1,{"b":"\"}"}]} ,"id":"7", "status":200 ,"error":null} "#;
-        let it = Envelope::of(frame).unwrap();
+        assert!(Envelope::usual(frame).is_none());
+        let it = Envelope::unusual(frame).unwrap();
         assert_eq!(&frame[it.result], br#"{"a":[1,{"b":"\"}"}]}"#);
         assert_eq!((&frame[it.id], &frame[it.status]), (&b"\"7\""[..], &b"200"[..]));
         assert!(it.error.is_empty() && it.event.is_empty());
+    }
+
+    #[test]
+    fn both_ways_find_the_same() {
+        for frame in [
+            "{}",
+            r#"{"id":"7","status":200,"result":{"a":[1,{"b":"}"}]},"rateLimits":[{"count":1}]}"#,
+            r#" { "status" : 400 , "error" : { "code" : -1 } , "id" : 7 , "result" : null , "x" : [ ] } "#,
+            r#"{"event":{"e":"serverShutdown"},"event":{"e":"again"}}"#,
+        ] {
+            let frame = frame.as_bytes();
+            assert!(Envelope::usual(frame).is_some());
+            assert_eq!(Envelope::usual(frame), Envelope::unusual(frame));
+        }
     }
 
     #[test]

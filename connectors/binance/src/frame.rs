@@ -11,15 +11,14 @@ use arrayvec::ArrayVec;
 use hoox_connector::stream::FRAME_MAX;
 use hoox_connector::{
     EncodeError, FrameReply, Headers, KeepAlive, Malformed, Market, Operation, OperationKind,
-    OrderEntry, RateUsage, RequestBuf, Timestamp, VenueError,
+    OrderEntry, RequestBuf, Timestamp, VenueError,
 };
 use hoox_signer::{Encoding, Method};
 use serde::{Deserialize, Deserializer};
 
 use crate::envelope::Envelope;
-use crate::instruments::RateLimit;
 use crate::params::{Form, write_json_members};
-use crate::{Binance, decode, encode, errors};
+use crate::{Binance, decode, encode, errors, rate_limits};
 
 /// More parameters than any operation has.
 const PARAMS_MAX: usize = 24;
@@ -109,7 +108,7 @@ impl OrderEntry for Binance {
         };
         let failed = !envelope.error.is_empty();
         let retry_at = if failed { retry_at(part(envelope.error.clone())) } else { None };
-        let usage = usage(part(envelope.rate_limits));
+        let usage = rate_limits::usages(part(envelope.rate_limits));
         let answer = if failed { envelope.error } else { envelope.result };
         let body = frame.get_mut(answer).unwrap_or_default();
         let throttled = |mut error| {
@@ -235,38 +234,6 @@ fn method_of(form: &Form) -> Option<&'static str> {
         (Method::Get, "/api/v3/account") => "account.status",
         _ => return None,
     })
-}
-
-/// What an answer says of the limits. It says so beside the answer itself, which stands also if this
-/// cannot be read.
-fn usage(rate_limits: &[u8]) -> ArrayVec<RateUsage, 4> {
-    struct Rows(ArrayVec<RateUsage, 4>);
-    impl<'de> Deserialize<'de> for Rows {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Visitor;
-            impl<'de> serde::de::Visitor<'de> for Visitor {
-                type Value = Rows;
-                fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                    f.write_str("a list of limits")
-                }
-                fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                    self,
-                    mut rows: A,
-                ) -> Result<Rows, A::Error> {
-                    let mut usages = ArrayVec::new();
-                    while let Some(row) = rows.next_element::<RateLimit<'de>>()? {
-                        // There are three; more than four would be news.
-                        if let Some(usage) = row.usage() {
-                            let _ = usages.try_push(usage);
-                        }
-                    }
-                    Ok(Rows(usages))
-                }
-            }
-            deserializer.deserialize_seq(Visitor)
-        }
-    }
-    serde_json::from_slice(rate_limits).map_or_else(|_| ArrayVec::new(), |Rows(usages)| usages)
 }
 
 /// A frame without a request's id.

@@ -3,16 +3,17 @@
 mod scan;
 
 use core::fmt;
-use core::time::Duration;
 use std::borrow::Cow;
 
 use hoox_connector::json::{MaybeNumber, lenient};
 use hoox_connector::{
     Asset, Decimal, Instrument, InstrumentStatus, Instruments, LotRule, Market, NotionalRule,
-    OperationKind, PercentPriceRule, RateUsage, Reply, Symbol, Timestamp, Venue, VenueError, json,
+    OperationKind, PercentPriceRule, Reply, Symbol, Timestamp, Venue, VenueError, json,
 };
 use serde::de::SeqAccess;
 use serde::{Deserialize, Deserializer};
+
+use crate::rate_limits::RateLimit;
 
 pub(crate) fn decode(market: Market, body: &[u8]) -> Result<Reply, VenueError> {
     // A reply of megabytes, of which little matters: what passes over the rest quickest wins.
@@ -37,42 +38,6 @@ struct ExchangeInfo<'a> {
     rate_limits: Vec<RateLimit<'a>>,
     #[serde(borrow)]
     symbols: Vec<Row<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RateLimit<'a> {
-    #[serde(borrow)]
-    rate_limit_type: Cow<'a, str>,
-    #[serde(borrow)]
-    interval: Cow<'a, str>,
-    interval_num: u32,
-    limit: u64,
-    /// How much of it is used; told in answers over WebSocket only.
-    #[serde(default)]
-    count: Option<u64>,
-}
-
-impl RateLimit<'_> {
-    pub(crate) fn usage(&self) -> Option<RateUsage> {
-        let orders = match self.rate_limit_type.as_ref() {
-            "ORDERS" => true,
-            "REQUEST_WEIGHT" => false,
-            _ => return None,
-        };
-        let seconds = match self.interval.as_ref() {
-            "SECOND" => 1,
-            "MINUTE" => 60,
-            "HOUR" => 3_600,
-            "DAY" => 86_400,
-            _ => return None,
-        };
-        let window = Duration::from_secs(seconds) * self.interval_num;
-        // More than fits is as good as no limit.
-        let whole = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        let (limit, used) = (Some(whole(self.limit)), self.count.map(whole));
-        Some(RateUsage { orders, window, limit, used })
-    }
 }
 
 #[derive(Deserialize)]

@@ -34,6 +34,7 @@ mod frame;
 mod instruments;
 mod limits;
 mod params;
+mod rate_limits;
 mod rules;
 mod stream;
 mod template;

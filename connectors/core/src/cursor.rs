@@ -274,6 +274,36 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes over a value of any kind, and returns its text.
+    ///
+    /// ```
+    /// use hoox_connector::Cursor;
+    ///
+    /// let body = b"{\"result\": [1, 2] }";
+    /// let mut cursor = Cursor::new(body).expect("one line");
+    /// let mut result = None;
+    /// cursor.object(|cursor, _| {
+    ///     let text = cursor.raw()?;
+    ///     let end = body.len() - cursor.left();
+    ///     result = Some(end - text.len()..end);
+    ///     Some(())
+    /// });
+    /// assert_eq!(&body[result.expect("a member")], b"[1, 2]");
+    /// ```
+    #[inline]
+    pub fn raw(&mut self) -> Option<&'a [u8]> {
+        self.peek()?;
+        let from = self.left;
+        self.skip()?;
+        from.get(..from.len() - self.left.len())
+    }
+
+    /// How many bytes are left.
+    #[inline]
+    pub fn left(&self) -> usize {
+        self.left.len()
+    }
+
     /// Whether nothing but space is left.
     #[inline]
     pub fn end(&mut self) -> Option<()> {

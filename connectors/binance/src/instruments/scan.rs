@@ -13,7 +13,7 @@ pub(super) fn read(body: &[u8]) -> Option<ExchangeInfo<'_>> {
     let (mut server_time, mut rate_limits, mut symbols) = (None, None, None);
     cursor.object(|cursor, name| match name {
         "serverTime" => Cursor::keep(&mut server_time, cursor.whole()?),
-        "rateLimits" => Cursor::keep(&mut rate_limits, list(cursor, rate_limit)?),
+        "rateLimits" => Cursor::keep(&mut rate_limits, list(cursor, RateLimit::read)?),
         "symbols" => Cursor::keep(&mut symbols, list(cursor, row)?),
         _ => cursor.skip(),
     })?;
@@ -22,26 +22,6 @@ pub(super) fn read(body: &[u8]) -> Option<ExchangeInfo<'_>> {
         server_time,
         rate_limits: rate_limits.unwrap_or_default(),
         symbols: symbols?,
-    })
-}
-
-fn rate_limit<'a>(cursor: &mut Cursor<'a>) -> Option<RateLimit<'a>> {
-    let (mut kind, mut interval, mut interval_num) = (None, None, None);
-    let (mut limit, mut count) = (None, None);
-    cursor.object(|cursor, name| match name {
-        "rateLimitType" => Cursor::keep(&mut kind, cursor.string()?),
-        "interval" => Cursor::keep(&mut interval, cursor.string()?),
-        "intervalNum" => Cursor::keep(&mut interval_num, cursor.bare()?.parse().ok()?),
-        "limit" => Cursor::keep(&mut limit, cursor.bare()?.parse().ok()?),
-        "count" => Cursor::keep(&mut count, cursor.bare()?.parse().ok()?),
-        _ => cursor.skip(),
-    })?;
-    Some(RateLimit {
-        rate_limit_type: Cow::Borrowed(kind?),
-        interval: Cow::Borrowed(interval?),
-        interval_num: interval_num?,
-        limit: limit?,
-        count,
     })
 }
 

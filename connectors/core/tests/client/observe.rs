@@ -8,7 +8,7 @@ use crate::told::{Lines, Metrics};
 
 #[tokio::test]
 async fn a_span_per_order_names_it_and_its_steps_and_no_secret() {
-    let (lines, guard) = Lines::listen();
+    let (lines, guard) = Lines::listen(tracing::Level::TRACE);
     let lost = || Err(TransportError::MaybeSent("reset".into()));
     let it = bench(2, [ok("order"), lost(), status(400, "poor"), retry_after(418, "7")]);
     for _ in 0..5 {

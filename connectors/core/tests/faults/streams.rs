@@ -13,8 +13,10 @@ use hoox_connector::{
     Channel, ClientOrderId, Decimal, OrderClass, OrderStatus, SystemClock, Topic,
 };
 use hoox_venue::{Fault, FaultKind};
+use metrics_util::debugging::DebuggingRecorder;
 
 use crate::scene::{Exchange, Scene, Setup, beside, is_taken, on_both_markets, symbol};
+use crate::told::{Lines, Metrics};
 
 /// A test for each fault, named after it.
 #[macro_export]
@@ -82,30 +84,43 @@ pub(crate) async fn market_events_lost<E: Exchange>() {
 }
 
 pub(crate) async fn market_socket_silent<E: Exchange>() {
-    market_reconnects::<E>(FaultKind::StreamSilent).await;
+    market_reconnects::<E>(FaultKind::StreamSilent, 1).await;
 }
 
 pub(crate) async fn market_connection_reset<E: Exchange>() {
-    market_reconnects::<E>(FaultKind::StreamReset).await;
+    market_reconnects::<E>(FaultKind::StreamReset, 1).await;
 }
 
 pub(crate) async fn market_frame_garbage<E: Exchange>() {
-    market_reconnects::<E>(FaultKind::StreamGarbage).await;
+    bad_frames_are_counted_and_logged_once::<E>(FaultKind::StreamGarbage).await;
 }
 
 pub(crate) async fn market_frame_not_utf8<E: Exchange>() {
-    market_reconnects::<E>(FaultKind::StreamNotUtf8).await;
+    bad_frames_are_counted_and_logged_once::<E>(FaultKind::StreamNotUtf8).await;
 }
 
 pub(crate) async fn market_frame_of_the_wrong_kind<E: Exchange>() {
-    market_reconnects::<E>(FaultKind::StreamWrongKind).await;
+    bad_frames_are_counted_and_logged_once::<E>(FaultKind::StreamWrongKind).await;
 }
 
 pub(crate) async fn market_frame_too_long<E: Exchange>() {
-    market_reconnects::<E>(FaultKind::StreamTooLong).await;
+    bad_frames_are_counted_and_logged_once::<E>(FaultKind::StreamTooLong).await;
 }
 
-async fn market_reconnects<E: Exchange>(kind: FaultKind) {
+/// Three times on each market; the log tells of it once a session.
+async fn bad_frames_are_counted_and_logged_once<E: Exchange>(kind: FaultKind) {
+    let recorder = DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    let (lines, logged) = Lines::listen(tracing::Level::WARN);
+    let counted = metrics::set_default_local_recorder(&recorder);
+    market_reconnects::<E>(kind, 3).await;
+    drop((logged, counted));
+    assert_eq!(Metrics::of(&snapshots).sum("hoox_bad_frames_total[public "), 6);
+    let text = lines.text();
+    assert_eq!(text.matches("frame cannot be read").count(), 2, "{text}");
+}
+
+async fn market_reconnects<E: Exchange>(kind: FaultKind, times: u32) {
     on_both_markets::<E>(walking(), async |it| {
         let mut config = MarketConfig::default();
         config.session = impatient;
@@ -123,16 +138,18 @@ async fn market_reconnects<E: Exchange>(kind: FaultKind) {
                 connected && book
             })
             .await;
-            it.venue.with(|it| it.queue_fault(Fault::new(kind)));
-            until(&mut events, |it| matches!(it, MarketEvent::Disconnected { .. })).await;
-            until(&mut events, |it| matches!(it, MarketEvent::Connected { .. })).await;
-            let (mut top, mut book) = (false, false);
-            until(&mut events, |it| {
-                top |= matches!(it, MarketEvent::BookTop(_));
-                book |= matches!(it, MarketEvent::BookChanged { .. });
-                top && book
-            })
-            .await;
+            for _ in 0..times {
+                it.venue.with(|it| it.queue_fault(Fault::new(kind)));
+                until(&mut events, |it| matches!(it, MarketEvent::Disconnected { .. })).await;
+                until(&mut events, |it| matches!(it, MarketEvent::Connected { .. })).await;
+                let (mut top, mut book) = (false, false);
+                until(&mut events, |it| {
+                    top |= matches!(it, MarketEvent::BookTop(_));
+                    book |= matches!(it, MarketEvent::BookChanged { .. });
+                    top && book
+                })
+                .await;
+            }
         })
         .await;
     })

@@ -51,7 +51,7 @@ async fn every_result() {
 
 #[tokio::test]
 async fn a_span_per_order_names_it_and_its_steps_and_no_secret() {
-    let (lines, guard) = Lines::listen();
+    let (lines, guard) = Lines::listen(tracing::Level::TRACE);
     every_result().await;
     drop(guard);
     let (text, closed) = (lines.text(), lines.closed());

@@ -7,16 +7,16 @@ use metrics_util::debugging::{DebugValue, Snapshotter};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
-/// Everything that is logged on this thread, spans included.
+/// What is logged on this thread, spans included.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    /// Listens until the guard is dropped.
-    pub(crate) fn listen() -> (Self, DefaultGuard) {
+    /// Listens until the guard is dropped, to this level and what is graver.
+    pub(crate) fn listen(level: tracing::Level) -> (Self, DefaultGuard) {
         let lines = Self::default();
         let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
+            .with_max_level(level)
             .with_span_events(FmtSpan::FULL)
             .with_ansi(false)
             .with_writer(lines.clone())
@@ -69,6 +69,15 @@ impl Metrics {
     pub(crate) fn find(&self, wanted: &str) -> &DebugValue {
         let found = self.0.iter().find(|(key, _)| key == wanted);
         &found.unwrap_or_else(|| panic!("{wanted} is missing: {:?}", self.0)).1
+    }
+
+    /// All counters whose names begin so, together.
+    pub(crate) fn sum(&self, begin: &str) -> u64 {
+        let of = |(key, value): &(String, DebugValue)| match value {
+            DebugValue::Counter(count) if key.starts_with(begin) => *count,
+            _ => 0,
+        };
+        self.0.iter().map(of).sum()
     }
 
     /// The samples of a histogram.

@@ -1,12 +1,11 @@
 // Installs anvil and the contracts at the versions of package-lock.json and of TOKENS, unless they are
-// there already. Several may run at a time: the first installs, the others wait for it.
+// there already.
 
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { installed, run } from '../../xtask/installed.mjs';
 
 /** Packages of which one compiled contract is used: taken without what they depend on. */
 const TOKENS = [
@@ -22,26 +21,9 @@ const TOKENS = [
     },
 ];
 
-/** A turn that takes longer belongs to a process that was killed. */
-const LONGEST_TURN_MS = 300_000;
-
 const here = dirname(fileURLToPath(import.meta.url));
-const stamp = join(here, 'node_modules', '.stamp');
-const turn = join(here, '.installing');
-const wanted = createHash('sha256')
-    .update(readFileSync(join(here, 'package-lock.json')))
-    .update(JSON.stringify(TOKENS))
-    .digest('hex');
-const installed = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
 
-function run(program, args, cwd) {
-    const child = spawnSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 2] });
-    if (child.error) throw child.error;
-    if (child.status !== 0) throw new Error(`${program} ${args[0]} ended with ${child.status}`);
-    return child.stdout;
-}
-
-function install() {
+await installed(here, JSON.stringify(TOKENS), () => {
     // Not `ci`: it wants anvil for every platform in the lock file, but registries differ in those.
     const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
     run('npm', ['install', ...options], here);
@@ -55,30 +37,4 @@ function install() {
         run('tar', ['-xzf', file, '--strip-components=1'], into);
         rmSync(file);
     }
-    writeFileSync(stamp, wanted);
-}
-
-/** Whether it is this process's turn. */
-function begin() {
-    try {
-        mkdirSync(turn);
-        return true;
-    } catch (error) {
-        if (error.code !== 'EEXIST') throw error;
-        const since = statSync(turn, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
-        if (Date.now() - since > LONGEST_TURN_MS) rmSync(turn, { recursive: true, force: true });
-        return false;
-    }
-}
-
-while (!installed()) {
-    if (!begin()) {
-        await sleep(200);
-        continue;
-    }
-    try {
-        if (!installed()) install();
-    } finally {
-        rmSync(turn, { recursive: true, force: true });
-    }
-}
+});

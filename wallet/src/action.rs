@@ -14,6 +14,28 @@ pub struct Call {
     pub data: Bytes,
 }
 
+impl Call {
+    /// The call that sends tokens.
+    pub fn transfer(token: Address, to: Address, amount: U256) -> Self {
+        crate::token::transfer(token, to, amount)
+    }
+
+    /// The call that lets a contract take tokens.
+    pub fn approve(token: Address, spender: Address, amount: U256) -> Self {
+        crate::token::approve(token, spender, amount)
+    }
+
+    /// The call that turns coins into their token.
+    pub fn wrap(wrapped: Address, amount: U256) -> Self {
+        crate::uniswap::wrap(wrapped, amount)
+    }
+
+    /// The call that turns the token back into coins.
+    pub fn unwrap(wrapped: Address, amount: U256) -> Self {
+        crate::uniswap::unwrap(wrapped, amount)
+    }
+}
+
 /// Something of value: the native coin or a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

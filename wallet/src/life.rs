@@ -168,6 +168,7 @@ impl Life {
     /// The life of a transaction that may have been sent: after a crash, or a replacement.
     pub fn resumed(record: &TransactionRecord, rules: LifeRules, now: Timestamp) -> Self {
         let hashes: Vec<B256> = record.attempts.iter().map(|attempt| attempt.hash).collect();
+        let sent_at = record.attempts.last().map_or(now, |attempt| attempt.signed_at.min(now));
         let next = if record.state.is_final() { Step::Done } else { Step::Look(hashes.clone()) };
         Self {
             rules,
@@ -178,7 +179,7 @@ impl Life {
             fresh: false,
             underpriced: false,
             just_sent: false,
-            sent_at: now,
+            sent_at,
             superseded: 0,
         }
     }
@@ -336,6 +337,7 @@ mod tests {
                 fees: Fees::default(),
                 gas_limit: 0,
                 cancels: false,
+                signed_at: at(0),
             }],
             state: TransactionState::Signed,
             created_at: at(0),
@@ -466,6 +468,18 @@ mod tests {
         assert_eq!(life.step(late, seen(5, true, None)), Step::Underpriced);
         life.not_replaced(late);
         assert_eq!(life.step(late, None), Step::Wait(at(182_000)));
+    }
+
+    #[test]
+    fn what_waited_before_a_crash_has_waited() {
+        let mut life = Life::resumed(&record(), LifeRules::default(), at(180_000));
+        assert_eq!(life.step(at(180_000), seen(5, true, None)), Step::Underpriced);
+        // A replacement that was signed just before has its own time.
+        let mut record = record();
+        let first = record.attempts[0].clone();
+        record.attempts.push(Attempt { hash: TWO, signed_at: at(179_000), ..first });
+        let mut life = Life::resumed(&record, LifeRules::default(), at(180_000));
+        assert!(matches!(life.step(at(180_000), seen(5, true, None)), Step::Wait(_)));
     }
 
     #[test]

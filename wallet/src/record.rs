@@ -60,6 +60,9 @@ pub struct Attempt {
     pub gas_limit: u64,
     /// Whether it does nothing but use up the nonce.
     pub cancels: bool,
+    /// When it was signed.
+    #[serde(default)]
+    pub signed_at: Timestamp,
 }
 
 /// Where a transaction stands.

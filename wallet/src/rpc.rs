@@ -7,6 +7,7 @@ mod url;
 use core::fmt;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use core::time::Duration;
+use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes, U64};
 use hoox_connector::{Clock, Method, RequestBuf, Transport, TransportError};
@@ -76,13 +77,14 @@ impl RpcError {
 ///
 /// Reads are asked of one endpoint after the other until one answers, for as many rounds as
 /// configured; a transaction is sent once. Each endpoint is asked for its chain id before its first
-/// use and is not used if it is wrong.
+/// use and is not used if it is wrong. Clones share what they know of the endpoints.
+#[derive(Clone)]
 pub struct Rpc<T, C> {
     transport: T,
     clock: C,
     chain_id: u64,
-    endpoints: Vec<Endpoint>,
-    next_id: AtomicU64,
+    endpoints: Arc<[Endpoint]>,
+    next_id: Arc<AtomicU64>,
     rounds: u32,
 }
 
@@ -96,7 +98,14 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
     pub fn new(transport: T, clock: C, chain_id: u64, urls: Vec<RpcUrl>) -> Self {
         let endpoint = |url| Endpoint { url, checked: AtomicU8::new(UNCHECKED) };
         let endpoints = urls.into_iter().map(endpoint).collect();
-        Self { transport, clock, chain_id, endpoints, next_id: AtomicU64::new(1), rounds: 3 }
+        Self {
+            transport,
+            clock,
+            chain_id,
+            endpoints,
+            next_id: Arc::new(AtomicU64::new(1)),
+            rounds: 3,
+        }
     }
 
     /// The same, with this many rounds through the endpoints before a read fails. Default 3.
@@ -139,7 +148,7 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
             if round > 0 {
                 self.clock.sleep(PAUSE * 2_u32.saturating_pow(round - 1)).await;
             }
-            for endpoint in &self.endpoints {
+            for endpoint in self.endpoints.iter() {
                 match self.ask_endpoint(endpoint, questions).await {
                     Ok(answers) => return Ok(answers),
                     // A wrong chain is the graver news: it must not hide behind a timeout.
@@ -165,7 +174,7 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
     pub async fn broadcast(&self, raw: &Bytes) -> Result<B256, RpcError> {
         let question = [Question::send(raw)];
         let mut last = RpcError::NoEndpoint;
-        for endpoint in &self.endpoints {
+        for endpoint in self.endpoints.iter() {
             // Before anything is sent, so that a failure here leaves nothing in doubt.
             if let Err(error) = self.check(endpoint).await {
                 last = match error {
@@ -193,7 +202,7 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
     pub async fn check_all(&self) -> Result<(), RpcError> {
         let mut last = Err(RpcError::NoEndpoint);
         let mut answered = false;
-        for endpoint in &self.endpoints {
+        for endpoint in self.endpoints.iter() {
             match self.check(endpoint).await {
                 Ok(()) => answered = true,
                 Err(error @ RpcError::WrongChain { .. }) => return Err(error),

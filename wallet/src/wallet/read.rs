@@ -2,9 +2,10 @@ use alloy_primitives::{Address, Bytes, U256};
 use hoox_connector::{Clock, Transport};
 
 use crate::chain::COIN_DECIMALS;
+use crate::fees::BLOCKS;
 use crate::uniswap::tokens;
 use crate::wallet::{Wallet, WalletError};
-use crate::{Question, Revert, Router, RpcError, format_units, token};
+use crate::{FeeHistory, GasMarket, Question, Revert, Router, RpcError, format_units, token};
 
 /// An amount and how to write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +106,31 @@ impl<T: Transport, C: Clock, S> Wallet<T, C, S> {
         let (to, data) = router.quote_out(token_in, token_out, output);
         let answer = self.call(to, &data).await?;
         router.read_quote_out(&answer).ok_or(WalletError::NotUnderstood(to))
+    }
+
+    /// What the network charges for gas at present.
+    ///
+    /// # Errors
+    /// [`WalletError::Rpc`]; [`WalletError::Fee`] if the price cannot be read.
+    pub async fn gas_market(&self) -> Result<GasMarket, WalletError> {
+        let answers = self.rpc.ask_all(&[Question::fee_history(BLOCKS)]).await?;
+        self.market(answers.first().ok_or(RpcError::Unreadable("no answer"))?).await
+    }
+
+    /// What the network charges, from the answer to `eth_feeHistory`; where there is no such method,
+    /// or no base fee, from `eth_gasPrice`.
+    pub(super) async fn market(&self, history: &crate::Answer) -> Result<GasMarket, WalletError> {
+        let history = match history.read::<FeeHistory>() {
+            Ok(history) => history,
+            Err(RpcError::Node(_)) => FeeHistory::default(),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(market) = GasMarket::from_history(&history)? {
+            return Ok(market);
+        }
+        let price: U256 = self.rpc.ask(Question::gas_price()).await?;
+        let price = u128::try_from(price).map_err(|_| crate::FeeError::Unreadable)?;
+        Ok(GasMarket::Price(price))
     }
 
     async fn call(&self, to: Address, data: &Bytes) -> Result<Bytes, WalletError> {

@@ -5,9 +5,9 @@ use crate::fees::BLOCKS;
 use crate::wallet::read::reverted;
 use crate::wallet::{Rehearsal, Submitted, Wallet, WalletError, is_same};
 use crate::{
-    Action, Allocated, Attempt, BlockTag, BroadcastAnswer, Call, Event, FeeHistory, Fees,
-    GasMarket, Life, NewTransaction, Question, RpcError, SignError, Spend, Transaction,
-    TransactionRecord, TransactionStore, checked_recipient, token, uniswap,
+    Action, Allocated, Attempt, BlockTag, BroadcastAnswer, Call, Event, Fees, Life, NewTransaction,
+    Question, RpcError, SignError, Spend, Transaction, TransactionRecord, TransactionStore,
+    checked_recipient, token, uniswap,
 };
 
 /// The longest name of a transaction, in bytes.
@@ -162,22 +162,6 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         Ok(Prepared { spends, gas_limit, fees, nonce: nonce.read::<U64>()?.to() })
     }
 
-    /// What the network charges, from the answer to `eth_feeHistory`; where there is no such method,
-    /// or no base fee, from `eth_gasPrice`.
-    pub(super) async fn market(&self, history: &crate::Answer) -> Result<GasMarket, WalletError> {
-        let history = match history.read::<FeeHistory>() {
-            Ok(history) => history,
-            Err(RpcError::Node(_)) => FeeHistory::default(),
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(market) = GasMarket::from_history(&history)? {
-            return Ok(market);
-        }
-        let price: U256 = self.rpc.ask(Question::gas_price()).await?;
-        let price = u128::try_from(price).map_err(|_| crate::FeeError::Unreadable)?;
-        Ok(GasMarket::Price(price))
-    }
-
     pub(super) fn attempt(
         &self,
         call: &Call,
@@ -191,7 +175,8 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         let transaction =
             Transaction { chain_id, nonce, to, value, data, gas_limit, fees, ..Default::default() };
         let signed = self.account.sign(&transaction)?;
-        Ok(Attempt { hash: signed.hash, raw: signed.raw, fees, gas_limit, cancels })
+        let signed_at = self.rpc.clock().now();
+        Ok(Attempt { hash: signed.hash, raw: signed.raw, fees, gas_limit, cancels, signed_at })
     }
 
     /// Hands an attempt to a node.

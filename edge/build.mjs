@@ -15,7 +15,7 @@ const tool = (name) => {
 };
 const script = (name) => join(edge, "node_modules", ".bin", name);
 
-export const WORKERS = ["gateway", "trade"];
+export const WORKERS = ["gateway", "trade", "wallet"];
 
 export function build(names = WORKERS) {
   const env = {

@@ -48,7 +48,7 @@ export async function startVenue(...args) {
   };
 }
 
-const worker = (name, build, options) => ({
+export const worker = (name, build, options) => ({
   name,
   compatibilityDate: "2026-04-01",
   modules: [

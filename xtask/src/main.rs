@@ -25,6 +25,10 @@ const LIBRARIES: &[&str] = &[
     "hoox-wallet",
 ];
 
+/// What runs on Workers only.
+const WORKERS: &[&str] =
+    &["hoox-edge", "hoox-edge-bench", "hoox-gateway", "hoox-trade", "hoox-wallet-worker"];
+
 /// The project's chores.
 #[derive(Debug, Parser)]
 enum Xtask {
@@ -67,18 +71,16 @@ fn test() -> anyhow::Result<()> {
     })?;
     step("wasm32", || {
         let mut check = cargo(["check", "--locked", "--target", "wasm32-unknown-unknown"]);
-        run(check.args(libraries()))
+        run(check.args(packages(LIBRARIES)))
     })?;
     step("clippy of the workers", || {
         let args = ["clippy", "--locked", "--target", "wasm32-unknown-unknown"];
-        let workers =
-            ["-p", "hoox-edge", "-p", "hoox-edge-bench", "-p", "hoox-gateway", "-p", "hoox-trade"];
-        run(cargo(args).args(workers).args(["--", "-D", "warnings"]))
+        run(cargo(args).args(packages(WORKERS)).args(["--", "-D", "warnings"]))
     })?;
     step("packages", || {
         // The simulated venue is what their tests trade on.
         let mut package = cargo(["package", "--locked", "--no-verify", "--allow-dirty"]);
-        run(package.args(["-p", "hoox-venue"]).args(libraries()))
+        run(package.args(["-p", "hoox-venue"]).args(packages(LIBRARIES)))
     })?;
     step("docs", || {
         let mut docs = cargo(["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
@@ -109,8 +111,8 @@ fn simulate(arguments: &[String]) -> anyhow::Result<()> {
     run(cargo(simulation).args(arguments))
 }
 
-fn libraries() -> impl Iterator<Item = &'static str> {
-    LIBRARIES.iter().flat_map(|name| ["-p", name])
+fn packages(names: &'static [&str]) -> impl Iterator<Item = &'static str> {
+    names.iter().flat_map(|name| ["-p", name])
 }
 
 fn step(name: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {

@@ -1,29 +1,13 @@
 // workerd killed in the middle of orders, over and over: nothing twice, nothing lost.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { post, signal, start, startVenue, until } from "./world.mjs";
+import { killRuntimes, post, signal, start, startVenue, until } from "./world.mjs";
 
 const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 20);
 
 let venue;
 before(async () => (venue = await startVenue()));
 after(() => venue?.stop());
-
-/** The runtimes that this process has started. */
-function runtimes() {
-  const found = [];
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      if (parent === process.pid && stat.includes("(workerd)")) found.push(Number(pid));
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return found;
-}
 
 test("every order is there once, whenever the runtime is killed", async () => {
   let directory;
@@ -36,7 +20,7 @@ test("every order is there once, whenever the runtime is killed", async () => {
     const answers = signals.map((it) => post(world.url, JSON.stringify(it)).catch(() => undefined));
     // A little later each round, through all steps of an order.
     await new Promise((done) => setTimeout(done, round * 3));
-    for (const pid of runtimes()) process.kill(pid, "SIGKILL");
+    killRuntimes();
     await Promise.all(answers);
     await world.stop({ keep: true }).catch(() => {});
   }
@@ -76,7 +60,7 @@ test("an order whose answer nobody lived to see is found by the alarm, with nobo
   const { directory } = world;
   const answer = post(world.url, JSON.stringify(signal())).catch(() => undefined);
   await until(async () => (await placed()) > before);
-  for (const pid of runtimes()) process.kill(pid, "SIGKILL");
+  killRuntimes();
   await answer;
   await world.stop({ keep: true }).catch(() => {});
   world = await start(venue, { directory });

@@ -1,7 +1,7 @@
 // The workers on workerd, as they are deployed, over a simulated exchange on loopback.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -224,5 +224,18 @@ export async function until(holds, ms = 20_000) {
     if (found) return found;
     if (Date.now() > end) throw new Error(`in vain for ${ms} ms: ${holds}`);
     await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+/** Ends the runtimes that this process has started as a power cut would. */
+export function killRuntimes() {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      if (parent === process.pid && stat.includes("(workerd)")) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 }

@@ -75,3 +75,36 @@ test("an order whose answer nobody lived to see is found by the alarm, with nobo
     await world.stop();
   }
 });
+
+test("what waits for the ledger survives the runtime, and gets there once", async () => {
+  const fields = { exchange: "bybit", symbol: "ETHUSDT", quantity: 0.1 };
+  const answered = [];
+  let directory;
+  for (let round = 0; round < 6; round += 1) {
+    const world = await start(venue, { directory });
+    directory = world.directory;
+    const answers = await Promise.all(Array.from({ length: 3 }, () => world.send(fields)));
+    for (const { status, body } of answers) {
+      assert.equal(status, 200, JSON.stringify(body));
+      answered.push(body.requestId);
+    }
+    // Before the entries are sent, while they are, and when some of them have been.
+    await new Promise((done) => setTimeout(done, round * 120));
+    for (const pid of runtimes()) process.kill(pid, "SIGKILL");
+    await world.stop({ keep: true }).catch(() => {});
+  }
+  const world = await start(venue, { directory });
+  try {
+    const rows = await until(async () => {
+      const rows = await world.rows("SELECT * FROM trades WHERE status = 'Filled'");
+      return rows.length >= answered.length && rows;
+    }, 60_000);
+    assert.deepEqual(rows.map((row) => row.request_id).toSorted(), answered.toSorted());
+    const executions = await world.rows("SELECT trade_id FROM executions");
+    assert.deepEqual(executions.map((row) => row.trade_id).toSorted(), rows.map((row) => row.id).toSorted());
+    const [position] = await world.rows("SELECT size FROM positions WHERE symbol = 'ETHUSDT'");
+    assert.equal(position.size, String(Math.round(answered.length) / 10));
+  } finally {
+    await world.stop();
+  }
+});

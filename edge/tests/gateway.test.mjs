@@ -66,6 +66,15 @@ describe("with everything there", () => {
     assert.equal((await orders()) - held, 1);
   });
 
+  test("orders of many keys at once, each kept by another object, all fill", async () => {
+    for (const exchange of ["binance", "bybit", "mexc"]) {
+      const sent = Array.from({ length: 8 }, () => world.send({ exchange, symbol: "XRPUSDT", quantity: 50 }));
+      for (const { status, body } of await Promise.all(sent)) {
+        assert.deepEqual([status, body.result?.status], [200, "Filled"], JSON.stringify(body));
+      }
+    }
+  });
+
   test("spellings of a symbol collide", async () => {
     const time = { idempotencyKey: undefined, timestamp: `t-${process.pid}`, symbol: "ETH-USDT" };
     const spelled = (symbol) => world.send({ ...time, quantity: 0.1, symbol });

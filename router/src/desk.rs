@@ -123,6 +123,11 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Desk<P, T, C> {
         self.memory().instruments = Some((self.clock.monotonic(), instruments));
     }
 
+    /// The instruments that are kept, to share them with another desk of the same venue.
+    pub fn kept_instruments(&self) -> Option<Arc<Instruments>> {
+        self.memory().instruments.as_ref().map(|(_, kept)| Arc::clone(kept))
+    }
+
     /// Sets the account's position mode to the one in the settings. "It is so already" is success.
     ///
     /// # Errors

@@ -1,97 +1,192 @@
 //! The accounts this worker has keys for, one desk each.
 
-use core::cell::OnceCell;
+use core::cell::{Cell, OnceCell, RefCell};
+use core::time::Duration;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use hoox_any::Dialect;
-use hoox_connector::{Client, Credentials, Market, Venue};
+use hoox_connector::{Client, Clock, Credentials, Instruments, Market, Venue};
 use hoox_edge::{FetchTransport, WorkerClock, secrets};
 use hoox_router::{Desk, Exchanges};
 use worker::Env;
 
+/// How long the objects of an isolate use the instruments that one of them has read.
+const INSTRUMENTS_FOR: Duration = Duration::from_secs(600);
+
+/// How long one object's reading of them is waited for: longer than a request may take.
+const READING_MAX: Duration = Duration::from_secs(6);
+
+/// How often is looked whether it is over.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// One account at one venue.
 pub(crate) type Account = Desk<Dialect, FetchTransport, WorkerClock>;
 
-/// All accounts of the worker. They are one per isolate, and so are what they remember: instruments,
-/// the venue's clock, its limits.
+/// The accounts as one object uses them.
+///
+/// Each object has desks of its own: who waits for another object's work is woken in the other's
+/// place, where the platform refuses it any I/O. What the objects of an isolate share is waited for by
+/// nobody: a client with the venue's limits and clock, and the instruments.
 #[derive(Debug)]
 pub(crate) struct Accounts(Vec<Seat>);
 
 #[derive(Debug)]
 struct Seat {
+    shared: Rc<Shared>,
+    desk: OnceCell<Account>,
+    /// The shared instruments that the desk was given, or gave.
+    seen: RefCell<Weak<Instruments>>,
+}
+
+/// What the objects of an isolate know of an account together.
+#[derive(Debug)]
+struct Shared {
     venue: Venue,
     test: bool,
     /// Until its desk is ready: replies in contracts cannot be read without the instruments.
     dialect: Dialect,
-    desk: OnceCell<Account>,
+    client: OnceCell<Arc<SharedClient>>,
+    instruments: RefCell<Option<(Duration, Arc<Instruments>)>>,
+    /// Since when an object is reading the instruments.
+    reading: Cell<Option<Duration>>,
 }
 
+type SharedClient = Client<Dialect, FetchTransport, WorkerClock>;
+
 thread_local! {
-    static ACCOUNTS: OnceCell<Rc<Accounts>> = const { OnceCell::new() };
+    static SHARED: OnceCell<Vec<Rc<Shared>>> = const { OnceCell::new() };
 }
 
 impl Accounts {
-    /// The accounts of this isolate.
-    pub(crate) fn of(env: &Env) -> Rc<Self> {
-        ACCOUNTS.with(|kept| Rc::clone(kept.get_or_init(|| Rc::new(Self::configured(env)))))
-    }
-
-    fn configured(env: &Env) -> Self {
-        let mut seats = Vec::new();
-        for venue in Venue::ALL {
-            for test in [false, true] {
-                let Some(credentials) = credentials(env, venue, test) else { continue };
-                let dialect = match test {
-                    false => Dialect::live(venue, Market::Linear, credentials),
-                    true => Dialect::test(venue, Market::Linear, credentials),
-                };
-                let Some(mut dialect) = dialect else { continue };
-                let name = name(venue);
-                let test_name = if test { "_TESTNET" } else { "" };
-                if let Ok(base_url) = env.var(&format!("{name}{test_name}_BASE_URL")) {
-                    dialect = dialect.with_base_url(&base_url.to_string());
-                }
-                let desk = OnceCell::new();
-                if !dialect.counts_contracts() {
-                    desk.get_or_init(|| Desk::new(client(dialect.clone()), WorkerClock));
-                }
-                seats.push(Seat { venue, test, dialect, desk });
+    /// The accounts, for one object.
+    pub(crate) fn of(env: &Env) -> Self {
+        let shared = SHARED.with(|kept| kept.get_or_init(|| configured(env)).clone());
+        let seat = |shared: Rc<Shared>| {
+            let desk = OnceCell::new();
+            if !shared.dialect.counts_contracts() {
+                desk.get_or_init(|| shared.desk(None));
             }
-        }
-        Self(seats)
+            Seat { shared, desk, seen: RefCell::default() }
+        };
+        Self(shared.into_iter().map(seat).collect())
     }
 
     /// Reads what a desk cannot do without, where that has not happened: the instruments of a venue
     /// that counts contracts. A venue that does not answer has no desk until it does.
     pub(crate) async fn prepare(&self, wanted: impl Fn(Venue) -> bool) {
-        for seat in self.0.iter().filter(|seat| seat.desk.get().is_none() && wanted(seat.venue)) {
-            if let Ok(instruments) = client(seat.dialect.clone()).instruments().await {
-                let instruments = Arc::new(instruments);
-                let dialect = seat.dialect.clone().with_instruments(Arc::clone(&instruments));
-                seat.desk
-                    .get_or_init(|| Desk::new(client(dialect), WorkerClock))
-                    .keep_instruments(instruments);
+        for seat in self.0.iter().filter(|seat| wanted(seat.shared.venue)) {
+            if seat.desk.get().is_none() {
+                seat.open().await;
             }
+            seat.compare();
         }
     }
 
-    /// The venues with keys, and whether each is ready for orders.
+    /// The venues with keys, and whether each is ready for orders, as far as the isolate knows.
     pub(crate) fn states(&self) -> impl Iterator<Item = (Venue, bool, bool)> {
-        self.0.iter().map(|seat| (seat.venue, seat.test, seat.desk.get().is_some()))
+        self.0.iter().map(|seat| {
+            let shared = &seat.shared;
+            let ready = seat.desk.get().is_some() || shared.instruments.borrow().is_some();
+            (shared.venue, shared.test, ready)
+        })
     }
+}
+
+impl Seat {
+    /// Opens the desk of a venue that counts contracts.
+    async fn open(&self) {
+        if let Some(instruments) = self.shared.wait_for_instruments().await {
+            self.desk.get_or_init(|| self.shared.desk(Some(&instruments)));
+        }
+    }
+
+    /// Takes newer instruments from the others, or tells them of its own.
+    fn compare(&self) {
+        let Some(desk) = self.desk.get() else { return };
+        let seen = |it: &Arc<Instruments>| self.seen.borrow().as_ptr() == Arc::as_ptr(it);
+        if let Some(own) = desk.kept_instruments().filter(|own| !seen(own)) {
+            self.seen.replace(Arc::downgrade(&own));
+            self.shared.instruments.replace(Some((WorkerClock.monotonic(), own)));
+        } else if let Some(others) = self.shared.instruments().filter(|others| !seen(others)) {
+            self.seen.replace(Arc::downgrade(&others));
+            desk.keep_instruments(others);
+        }
+    }
+}
+
+impl Shared {
+    /// A desk at the client that all objects share.
+    fn desk(&self, instruments: Option<&Arc<Instruments>>) -> Account {
+        let client = self.client.get_or_init(|| {
+            let dialect = self.dialect.clone();
+            Arc::new(client(match instruments {
+                Some(instruments) => dialect.with_instruments(Arc::clone(instruments)),
+                None => dialect,
+            }))
+        });
+        Desk::new(Arc::clone(client), WorkerClock)
+    }
+
+    /// The instruments, read by one object while the others look whether it has.
+    async fn wait_for_instruments(&self) -> Option<Arc<Instruments>> {
+        while self.instruments().is_none() {
+            let now = WorkerClock.monotonic();
+            if self.reading.get().is_some_and(|since| now.saturating_sub(since) < READING_MAX) {
+                WorkerClock.sleep(LOOK_AGAIN).await;
+                continue;
+            }
+            self.reading.set(Some(now));
+            let read = client(self.dialect.clone()).instruments().await;
+            self.reading.set(None);
+            let read = (WorkerClock.monotonic(), Arc::new(read.ok()?));
+            self.instruments.replace(Some(read));
+        }
+        self.instruments()
+    }
+
+    /// The instruments, unless they are old.
+    fn instruments(&self) -> Option<Arc<Instruments>> {
+        let kept = self.instruments.borrow();
+        let age = |read: Duration| WorkerClock.monotonic().saturating_sub(read);
+        let fresh = kept.as_ref().filter(|(read, _)| age(*read) < INSTRUMENTS_FOR);
+        fresh.map(|(_, kept)| Arc::clone(kept))
+    }
+}
+
+fn client(dialect: Dialect) -> SharedClient {
+    Client::new(dialect, FetchTransport::default(), WorkerClock)
+}
+
+fn configured(env: &Env) -> Vec<Rc<Shared>> {
+    let mut all = Vec::new();
+    for venue in Venue::ALL {
+        for test in [false, true] {
+            let Some(credentials) = credentials(env, venue, test) else { continue };
+            let dialect = match test {
+                false => Dialect::live(venue, Market::Linear, credentials),
+                true => Dialect::test(venue, Market::Linear, credentials),
+            };
+            let Some(mut dialect) = dialect else { continue };
+            let name = name(venue);
+            let test_name = if test { "_TESTNET" } else { "" };
+            if let Ok(base_url) = env.var(&format!("{name}{test_name}_BASE_URL")) {
+                dialect = dialect.with_base_url(&base_url.to_string());
+            }
+            let (client, instruments, reading) = Default::default();
+            all.push(Rc::new(Shared { venue, test, dialect, client, instruments, reading }));
+        }
+    }
+    all
 }
 
 impl Exchanges for Accounts {
     type Desk = Account;
 
     fn desk(&self, venue: Venue, test: bool) -> Option<&Account> {
-        self.0.iter().find(|seat| (seat.venue, seat.test) == (venue, test))?.desk.get()
+        let wanted = |seat: &&Seat| (seat.shared.venue, seat.shared.test) == (venue, test);
+        self.0.iter().find(wanted)?.desk.get()
     }
-}
-
-fn client(dialect: Dialect) -> Client<Dialect, FetchTransport, WorkerClock> {
-    Client::new(dialect, FetchTransport::default(), WorkerClock)
 }
 
 /// The keys of an account (trade.md §5). Test keys are never live ones, nor the other way round.

@@ -1,6 +1,8 @@
 //! The Durable Object that keeps signals apart and lives the life of their orders.
 #![allow(missing_docs)] // what the macro generates has none
 
+use core::cell::Cell;
+use core::time::Duration;
 use std::rc::Rc;
 
 use futures_channel::oneshot;
@@ -15,11 +17,17 @@ use hoox_router::{
     SignalStore, Verdict,
 };
 use serde::Serialize;
-use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
+use worker::{
+    Delay, DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen,
+};
 
 use crate::accounts::Accounts;
 use crate::ledger;
 use crate::store::{Entry, ObjectStore};
+
+/// How long entries gather before they are sent to the ledger: the writes of many orders are then
+/// one, and none holds up an order that comes right after.
+const GATHER: Duration = Duration::from_millis(500);
 
 type ObjectRouter = Router<ObjectStore, KvConfig, Rc<Accounts>, WorkerClock, WorkerQueue>;
 
@@ -46,23 +54,27 @@ struct Object {
     recovered: Mutex<bool>,
     /// Held by whoever sends entries to the ledger.
     sending: Mutex<()>,
+    /// Whether somebody is waiting to.
+    gathering: Cell<bool>,
 }
 
 impl DurableObject for IdempotencyStore {
     fn new(state: State, env: Env) -> Self {
         let store = ObjectStore::open(&state, env.clone());
-        let accounts = Accounts::of(&env);
+        let accounts = Rc::new(Accounts::of(&env));
         let mut settings = Settings::default();
         // The sender waits for the fill, not for the fee.
         settings.read_fees = false;
-        let config = KvConfig::new(env.clone());
+        // The isolate's objects share what was read, for the same second.
+        settings.config_max_age = Duration::ZERO;
+        let config = KvConfig::shared(env.clone());
         let queue = WorkerQueue::new(env.clone(), "TRADE_QUEUE");
         let (orders, desks) = (store.clone(), Rc::clone(&accounts));
         let router = Router::with_settings(orders, config, desks, WorkerClock, settings);
         let router = router.with_queue(queue);
-        let (recovered, sending) = Default::default();
+        let (recovered, sending, gathering) = Default::default();
         let name = state.id().to_string();
-        let object = Object { env, name, store, accounts, router, recovered, sending };
+        let object = Object { env, name, store, accounts, router, recovered, sending, gathering };
         Self { state, object: Rc::new(object) }
     }
 
@@ -158,7 +170,7 @@ impl IdempotencyStore {
         let object = Rc::clone(&self.object);
         self.state.wait_until(async move {
             object.router.read_fees(orders).await;
-            object.send_entries().await;
+            object.gather_entries().await;
         });
         response
     }
@@ -225,7 +237,7 @@ impl IdempotencyStore {
 
     fn spawn_sending(&self) {
         let object = Rc::clone(&self.object);
-        self.state.wait_until(async move { object.send_entries().await });
+        self.state.wait_until(async move { object.gather_entries().await });
     }
 }
 
@@ -260,6 +272,17 @@ impl Object {
             }
             Err(_) => false,
         }
+    }
+
+    /// Sends what waits for the ledger, a moment later. Should the object end before that, its alarm
+    /// sends it.
+    async fn gather_entries(&self) {
+        if self.gathering.replace(true) {
+            return;
+        }
+        Delay::from(GATHER).await;
+        self.gathering.set(false);
+        self.send_entries().await;
     }
 
     /// Sends what waits for the ledger, in order, as far as it takes it.

@@ -6,8 +6,8 @@ mod rows;
 
 use hoox_connector::{Symbol, Venue};
 use hoox_router::{HeldPosition, Holding, Record, RefusedSignal};
+use serde_json::Value;
 use std::collections::HashSet;
-use worker::wasm_bindgen::JsValue;
 use worker::{D1Database, D1PreparedStatement, Env, Result};
 
 use crate::store::{Entry, Waiting};
@@ -18,10 +18,11 @@ const DATABASE: &str = "DB";
 /// How often a write is tried that lost against another object's write of the same position.
 const TRIES: usize = 4;
 
-/// Writes entries in order. Written twice, they are there once.
+/// Writes entries in order, all or none of those that D1 takes; hands back those that R2 does not
+/// take. Written twice, they are there once.
 pub(crate) async fn write(env: &Env, waiting: &[Waiting], object: &str) -> Result<Vec<Entry>> {
     let database = env.d1(DATABASE)?;
-    let mut statements = Vec::new();
+    let (mut signals, mut trades, mut logs) = (Vec::new(), Vec::new(), Vec::new());
     // Of a record that was written many times, the last tells everything.
     let mut seen = HashSet::new();
     let mut records: Vec<(&str, Record)> = Vec::new();
@@ -36,22 +37,27 @@ pub(crate) async fn write(env: &Env, waiting: &[Waiting], object: &str) -> Resul
             }
             Entry::Refusal(json) => {
                 let Ok(refusal) = serde_json::from_str::<RefusedSignal>(json) else { continue };
-                statements.extend(rows::refusal(&database, &refusal, json)?);
+                let (signal, trade) = rows::refusal(&refusal, json);
+                signals.push(signal);
+                trades.extend(trade);
             }
             Entry::Log(json) => {
                 let Ok(line) = serde_json::from_str::<rows::Line>(json) else { continue };
-                statements.push(line.statement(&database, &format!("{object}-{id}"))?);
+                logs.push(line.row(&format!("{object}-{id}")));
             }
             Entry::Offload(_) => {}
         }
     }
-    if !statements.is_empty() {
-        run(&database, statements).await?;
-    }
-    for (_, record) in records.iter().rev() {
-        write_record(&database, record).await?;
-    }
-    let ended = records.iter().rev().filter(|(_, record)| record.state.is_final());
+    records.reverse();
+    signals.reverse();
+    trades.reverse();
+    let refused = vec![
+        (rows::SIGNALS.insert(), signals),
+        (rows::REFUSED_TRADES.insert(), trades),
+        (rows::LOGS.insert(), logs),
+    ];
+    write_records(&database, refused, &records).await?;
+    let ended = records.iter().filter(|(_, record)| record.state.is_final());
     let left = waiting.iter().filter_map(|waiting| match &waiting.entry {
         Entry::Offload(json) => Some(json.as_str()),
         _ => None,
@@ -59,13 +65,26 @@ pub(crate) async fn write(env: &Env, waiting: &[Waiting], object: &str) -> Resul
     Ok(offload::store(env, left.chain(ended.map(|(json, _)| *json))).await)
 }
 
-/// A record's row in `trades`, what its fill does to positions, and its signal's row: all or nothing.
-async fn write_record(database: &D1Database, record: &Record) -> Result<()> {
+/// The records' rows in `trades`, what their fills do to positions, and their signals' rows, with
+/// what else there is to write: all or nothing, in two round trips.
+async fn write_records(
+    database: &D1Database,
+    mut first: Vec<(String, Vec<Value>)>,
+    records: &[(&str, Record)],
+) -> Result<()> {
+    let records: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
+    let of = |row: fn(&Record) -> Value| records.iter().map(|record| row(record)).collect();
+    first.push((rows::TRADES.insert(), of(rows::trade)));
+    first.push((rows::SIGNALS.insert(), of(rows::signal)));
     let mut tries = 0;
     loop {
-        let mut statements = vec![rows::trade(database, record)?, rows::signal(database, record)?];
-        if record.state.is_final() {
-            statements.extend(positions::moves(database, record).await?);
+        let moves = positions::moves(database, &records).await?;
+        let parts = first.iter().chain(&moves).filter(|(_, rows)| !rows.is_empty());
+        let statements: Result<Vec<_>> =
+            parts.map(|(sql, rows)| statement(database, sql, rows.clone())).collect();
+        let statements = statements?;
+        if statements.is_empty() {
+            return Ok(());
         }
         tries += 1;
         match run(database, statements).await {
@@ -76,6 +95,11 @@ async fn write_record(database: &D1Database, record: &Record) -> Result<()> {
     }
 }
 
+/// A statement over rows.
+fn statement(database: &D1Database, sql: &str, rows: Vec<Value>) -> Result<D1PreparedStatement> {
+    database.prepare(sql).bind(&[Value::Array(rows).to_string().into()])
+}
+
 /// The open and closed positions of a symbol.
 pub(crate) async fn holdings(
     env: &Env,
@@ -83,8 +107,7 @@ pub(crate) async fn holdings(
     symbol: Symbol,
     test: bool,
 ) -> Result<Vec<Holding>> {
-    let held = positions::held(&env.d1(DATABASE)?, venue, symbol, test).await?;
-    Ok(held.into_iter().map(|(holding, _)| holding).collect())
+    positions::held(&env.d1(DATABASE)?, venue, symbol, test).await
 }
 
 /// Every open position.
@@ -104,8 +127,10 @@ pub(crate) async fn signals(env: &Env, limit: u32) -> Result<Vec<serde_json::Val
 /// Keeps a message that is not delivered any more, for a person to look at (trade.md §9).
 pub(crate) async fn dead_letter(env: &Env, letter: &rows::DeadLetter<'_>) -> Result<()> {
     let database = env.d1(DATABASE)?;
-    let statements = letter.statements(&database)?;
-    run(&database, statements).await
+    let (letter, line) = letter.rows();
+    let letter = statement(&database, &rows::DEAD_LETTERS.insert(), vec![letter])?;
+    let line = statement(&database, &rows::LOGS.insert(), vec![line])?;
+    run(&database, vec![letter, line]).await
 }
 
 pub(crate) use rows::DeadLetter;
@@ -123,14 +148,4 @@ async fn run(database: &D1Database, statements: Vec<D1PreparedStatement>) -> Res
         true => Ok(()),
         false => Err("a statement failed".into()),
     }
-}
-
-fn text(value: Option<impl AsRef<str>>) -> JsValue {
-    value.map_or(JsValue::NULL, |value| value.as_ref().into())
-}
-
-/// Milliseconds fit a double for the next two hundred thousand years.
-#[allow(clippy::cast_precision_loss)]
-fn number(value: u64) -> JsValue {
-    JsValue::from_f64(value as f64)
 }

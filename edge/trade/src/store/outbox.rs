@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::ObjectStore;
 
 /// How many entries go to the ledger at a time.
-const BATCH_MAX: i64 = 25;
+const BATCH_MAX: i64 = 100;
 
 /// An entry on its way to the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]

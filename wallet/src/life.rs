@@ -260,7 +260,8 @@ impl Life {
             self.state = TransactionState::Pending;
         }
         if seen.nonce > self.nonce {
-            self.superseded += 1;
+            // A node that still has it is late with its receipt, or wrong about the nonce.
+            self.superseded = if seen.known { 0 } else { self.superseded + 1 };
             if self.superseded >= SUPERSEDED_LOOKS {
                 self.state = TransactionState::Superseded;
                 self.next = Step::Done;
@@ -438,8 +439,12 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(life.step(at(0), seen(6, false, None)), Step::Wait(at(2000)));
         }
-        // The node takes it back: not counted.
-        assert_eq!(life.clone().step(at(0), seen(5, true, None)), Step::Wait(at(2000)));
+        // The node takes it back, or has the transaction all the same: not counted.
+        for sighting in [seen(5, true, None), seen(6, true, None)] {
+            let mut life = life.clone();
+            assert_eq!(life.step(at(0), sighting), Step::Wait(at(2000)));
+            assert_eq!(life.step(at(0), seen(6, false, None)), Step::Wait(at(2000)));
+        }
         assert_eq!(life.step(at(0), seen(6, false, None)), Step::Done);
         assert_eq!(*life.state(), TransactionState::Superseded);
     }

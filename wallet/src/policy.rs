@@ -268,16 +268,21 @@ impl Place<'_> {
                 self.recipient(call.to)?;
                 spends.push(Spend { asset, amount: call.amount });
             }
-            IERC20Calls::approve(call) => {
-                self.recipient(call.spender)?;
-                let limit = self.policy.max_approval;
-                if call.amount > limit {
-                    return Err(PolicyError::Approval { amount: call.amount, limit });
-                }
+            IERC20Calls::transferAndCall(call) => {
+                self.recipient(call.to)?;
+                spends.push(Spend { asset, amount: call.amount });
             }
+            IERC20Calls::approve(call) => self.approval(call.spender, call.amount)?,
+            IERC20Calls::increaseAllowance(call) => self.approval(call.spender, call.amount)?,
             _ => {}
         }
         Ok(())
+    }
+
+    fn approval(&self, spender: Address, amount: U256) -> Result<(), PolicyError> {
+        self.recipient(spender)?;
+        let limit = self.policy.max_approval;
+        if amount > limit { Err(PolicyError::Approval { amount, limit }) } else { Ok(()) }
     }
 
     fn router(&self, data: &[u8], spends: &mut Vec<Spend>) -> Result<(), PolicyError> {
@@ -424,6 +429,30 @@ mod tests {
         assert_eq!(check(&token::transfer(OTHER, FRIEND, five)), error);
         let zero = check(&token::transfer(TOKEN, Address::ZERO, five));
         assert_eq!(zero, Err(PolicyError::ZeroRecipient));
+    }
+
+    #[test]
+    fn other_ways_to_pay_and_approve_are_no_way_around() {
+        use crate::token::IERC20::{increaseAllowanceCall, transferAndCallCall};
+        use alloy_sol_types::SolCall;
+        // A token that is listed as a contract too, as where there is one list for both.
+        let policy = Policy { recipients: AllowList::only([FRIEND, TOKEN]), ..policy() };
+        let check = |data: Vec<u8>| {
+            let call = Call { to: Some(TOKEN), value: U256::ZERO, data: data.into() };
+            policy.check(&call, OWN, &chain(v2()))
+        };
+        let amount = U256::from(5);
+        let increase =
+            |spender, amount| check(increaseAllowanceCall { spender, amount }.abi_encode());
+        assert_eq!(increase(FRIEND, amount), Ok(vec![]));
+        assert_eq!(increase(THIEF, amount), Err(PolicyError::Recipient(THIEF)));
+        assert!(matches!(increase(FRIEND, U256::MAX), Err(PolicyError::Approval { .. })));
+        let transfer = |to| {
+            let data = Bytes::new();
+            check(transferAndCallCall { to, amount, data }.abi_encode())
+        };
+        assert_eq!(transfer(FRIEND), Ok(vec![Spend { asset: Asset::Token(TOKEN), amount }]));
+        assert_eq!(transfer(THIEF), Err(PolicyError::Recipient(THIEF)));
     }
 
     #[test]

@@ -16,6 +16,9 @@ sol! {
         function transfer(address to, uint256 amount) external;
         function transferFrom(address from, address to, uint256 amount) external;
         function approve(address spender, uint256 amount) external;
+        // Not of ERC-20, but of many tokens: other ways to the same.
+        function increaseAllowance(address spender, uint256 amount) external;
+        function transferAndCall(address to, uint256 amount, bytes data) external;
         event Transfer(address indexed from, address indexed to, uint256 amount);
     }
 

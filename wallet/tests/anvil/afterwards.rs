@@ -81,6 +81,20 @@ async fn a_node_that_once_calls_the_nonce_used_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_node_that_calls_the_nonce_used_and_has_the_transaction_is_never_believed() {
+    let (anvil, wallet, network) = unmined();
+    submit(&wallet, "1", 5).await;
+    for _ in 0..100 {
+        network.fail("eth_getTransactionCount", Fault::Lie(json!("0x9")));
+    }
+    let record = wallet.settle("1", 1, SHORT).await.unwrap();
+    assert_eq!(record.state, TransactionState::Pending);
+    anvil.mine(1).await;
+    succeed(&wallet, "1").await;
+    assert_eq!(anvil.balance(FRIEND).await, U256::from(5));
+}
+
+#[tokio::test]
 async fn while_the_chain_cannot_be_seen_nothing_is_concluded_or_sent() {
     let (anvil, wallet, network) = unmined();
     submit(&wallet, "1", 5).await;

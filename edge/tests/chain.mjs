@@ -1,4 +1,5 @@
 // A chain of one's own: anvil as Ethereum, with contracts that other people wrote where they are there.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -156,8 +157,9 @@ export async function startProxy(node) {
     seen: [],
     /** Nobody answers. */
     isDown: false,
-    /** Called before and after a request is handed on; what returns true loses it. */
+    /** Called before a request is handed on: true loses it, a text is what the node refuses it with. */
     before: () => false,
+    /** Called after it was handed on: true loses the answer. */
     after: () => false,
     /** Changes an answer to one question. */
     lie: (_method, result) => result,
@@ -173,9 +175,15 @@ export async function startProxy(node) {
       const body = Buffer.concat(chunks).toString();
       const asked = [JSON.parse(body)].flat();
       const methods = asked.map((it) => it.method);
-      if (proxy.isDown || (await proxy.before(methods))) return request.socket.destroy();
+      const refusal = proxy.isDown || (await proxy.before(methods));
+      if (refusal === true) return request.socket.destroy();
       proxy.seen.push(...methods);
       const headers = { "content-type": "application/json" };
+      if (refusal) {
+        const error = { code: -32000, message: refusal };
+        const answer = { jsonrpc: "2.0", id: asked[0].id, error };
+        return response.writeHead(200, headers).end(JSON.stringify(answer));
+      }
       const answer = await (await fetch(node, { method: "POST", headers, body })).json();
       if (await proxy.after(methods)) return request.socket.destroy();
       for (const one of [answer].flat()) {
@@ -193,21 +201,24 @@ export async function startProxy(node) {
   return proxy;
 }
 
-/** The wallet as a worker beside others. */
+/** The wallet as a worker beside others; a binding that is undefined is not there. */
 export const walletWorker = (node, venue, bindings = {}) =>
   worker("web3-wallet-worker", "wallet", {
     kvNamespaces: { CONFIG_KV: "config" },
     durableObjects: { WALLET_STORE: { className: "WalletStore", useSQLite: true } },
     d1Databases: { TRANSACTIONS_DB: "web3-wallet-transactions" },
-    bindings: {
+    bindings: bound({
       INTERNAL_KEY_BINDING: INTERNAL_KEY,
       WALLET_MNEMONIC_SECRET: WORDS,
       RPC_PROVIDER_URL_ETHEREUM: node,
       RPC_PROVIDER_URL_BSC: node,
       PRICE_BASE_URL: venue.binance.rest,
       ...bindings,
-    },
+    }),
   });
+
+const bound = (bindings) =>
+  Object.fromEntries(Object.entries(bindings).filter(([, value]) => value !== undefined));
 
 /** Brings the wallet's ledger up to date, as `wrangler d1 migrations apply` does. */
 export async function migrateWallet(miniflare) {
@@ -274,3 +285,22 @@ export async function startWallet(node, venue, { directory, bindings } = {}) {
     },
   };
 }
+
+/** What is expected of requests that change something. */
+export const asker = (world, chain) => ({
+  /** It is in a block, and did what it should. */
+  async done(payload, id) {
+    const { status, body, text } = await world.process(payload, id);
+    assert.deepEqual([status, body.result?.status], [200, "confirmed"], text);
+    return body.result;
+  },
+  /** It is refused with this status and code, and nothing was signed. */
+  async refused(payload, status, code) {
+    const from = await chain.count();
+    const answer = await world.process(payload);
+    const told = [answer.status, answer.body.success, answer.body.error?.code];
+    assert.deepEqual(told, [status, false, code], answer.text);
+    assert.equal(await chain.count(), from, "nothing was signed");
+    return answer.body.error;
+  },
+});

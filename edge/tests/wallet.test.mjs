@@ -2,26 +2,25 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import {
-  buildMarket, COIN, DOLLAR, ETHER, OWN, ROUTER, startChain, startProxy, startWallet, WRAPPED,
+  asker, buildMarket, COIN, DOLLAR, ETHER, OWN, ROUTER, startChain, startWallet, WRAPPED,
 } from "./chain.mjs";
 import { startVenue, until } from "./world.mjs";
 
 const FRIEND = `0x${"77".repeat(20)}`;
 const THIEF = `0x${"66".repeat(20)}`;
 
-let chain, proxy, venue, world, token, zeroFirst;
+let chain, venue, world, token, zeroFirst, done, refused;
 
 before(async () => {
   chain = await startChain();
-  proxy = await startProxy(chain.url);
   venue = await startVenue();
   ({ token, zeroFirst } = await buildMarket(chain));
-  world = await startWallet(proxy.url, venue);
+  world = await startWallet(chain.url, venue);
+  ({ done, refused } = asker(world, chain));
 });
 
 after(async () => {
   await world?.stop();
-  await proxy?.stop();
   await venue?.stop();
   await chain?.stop();
 });
@@ -40,23 +39,6 @@ beforeEach(async () => {
 const call = (...asked) => world.call(...asked);
 const process_ = (...asked) => world.process(...asked);
 const pay = (fields = {}) => ({ action: "sendTransaction", to: FRIEND, value: "0.001", ...fields });
-
-/** Refused with this status and code, and nothing was signed. */
-async function refused(payload, status, code) {
-  const from = await chain.count();
-  const answer = await process_(payload);
-  const told = [answer.status, answer.body.success, answer.body.error?.code];
-  assert.deepEqual(told, [status, false, code], answer.text);
-  assert.equal(await chain.count(), from, "nothing was signed");
-  return answer.body.error;
-}
-
-async function done(payload, id) {
-  const answer = await process_(payload, id);
-  assert.equal(answer.status, 200, answer.text);
-  assert.equal(answer.body.result.status, "confirmed", answer.text);
-  return answer.body.result;
-}
 
 test("nobody is let in without the key, and the address is that of the words", async () => {
   for (const key of ["", "wrong"]) {
@@ -343,78 +325,4 @@ test("a rehearsal tells what it would cost, and signs nothing", async () => {
   assert.equal(await chain.count(), from);
   const { body: status_ } = await call("GET", "/status");
   assert.equal(status_.result.security.dryRun, true);
-});
-
-test("a node that is down is told, and nothing is signed", async () => {
-  proxy.isDown = true;
-  try {
-    const error = await refused(pay(), 502, "BAD_GATEWAY");
-    // Neither its address nor its words.
-    assert.ok(!JSON.stringify(error).includes("127.0.0.1"), JSON.stringify(error));
-  } finally {
-    proxy.isDown = false;
-  }
-  await done(pay());
-});
-
-test("a lost reply is looked up, and never signed again", async () => {
-  let lost = 0;
-  proxy.after = (methods) => methods.includes("eth_sendRawTransaction") && (lost += 1) === 1;
-  try {
-    const before = await chain.balance(FRIEND);
-    const id = crypto.randomUUID();
-    await done(pay(), id);
-    assert.equal((await chain.balance(FRIEND)) - before, 10n ** 15n);
-    assert.equal(lost, 1, "sent once");
-  } finally {
-    proxy.after = () => false;
-  }
-});
-
-test("a node that lies about nonce or balance gets nothing signed twice", async () => {
-  const about = (method, lie) => {
-    proxy.lie = (asked, result) => (asked === method ? lie : result);
-  };
-  try {
-    about("eth_getTransactionCount", "0x999");
-    await refused(pay(), 502, "BAD_GATEWAY");
-    about("eth_getBalance", "0x1");
-    await refused(pay(), 422, "TRANSACTION_REJECTED");
-    // Too low a count costs no nonce twice.
-    const from = await chain.count();
-    about("eth_getTransactionCount", "0x0");
-    const { status, body } = await process_(pay());
-    assert.deepEqual([status, body.result.nonce], [200, from], JSON.stringify(body));
-  } finally {
-    proxy.lie = (_, result) => result;
-  }
-});
-
-test("a reorganisation is noticed, and the same bytes are sent again", async () => {
-  const id = crypto.randomUUID();
-  const first = await done(pay(), id);
-  const before = await chain.balance(FRIEND);
-  await chain.ask("evm_setAutomine", false);
-  try {
-    await chain.ask("anvil_rollback", 1);
-    assert.ok((await chain.balance(FRIEND)) < before);
-    const status = async () => (await call("GET", `/transaction?chain=ethereum&id=${id}`)).body.result;
-    assert.equal((await status()).status, "pending");
-    await chain.ask("anvil_mine", "0x3");
-    const last = await until(async () => {
-      const it = await status();
-      return it.isFinal && it;
-    });
-    assert.deepEqual([last.txHash, last.status], [first.txHash, "confirmed"]);
-    assert.equal(await chain.balance(FRIEND), before);
-  } finally {
-    await chain.ask("evm_setAutomine", true);
-  }
-});
-
-test("no secret and no node's address is in the log", () => {
-  const log = world.output();
-  for (const secret of ["abandon", "127.0.0.1", "internal-key"]) {
-    assert.ok(!log.includes(secret), log);
-  }
 });

@@ -126,8 +126,9 @@ impl Settings {
             let at = KEYS.iter().position(|known| *known == key)?;
             values.get(at)?.as_deref()
         };
-        let stored = find(KEY).and_then(|text| serde_json::from_str::<Document>(text).ok());
-        let wallet = stored.filter(|it| it.check(env).is_ok()).unwrap_or_default();
+        let preset = env.var("DEFAULT_CHAIN").ok().map(|name| name.to_string());
+        let read = |text| Document::read(text, preset.clone()).filter(|it| it.check(env).is_ok());
+        let wallet = find(KEY).and_then(read).or_else(|| read("{}")).unwrap_or_default();
         let mut fees = FeeLimits::default();
         fees.max_gas_price = gas_trap(find("web3:max_gas_price_gwei"));
         fees.gas_multiplier_percent =
@@ -159,6 +160,9 @@ impl Settings {
         policy.max_approval = most.min(U256::MAX - U256::ONE);
         let mut config = WalletConfig::new(policy);
         config.fees = self.fees.clone();
+        if self.sign_no_more() {
+            config.fees.max_gas_price = Some(0);
+        }
         config.life.poll = core::time::Duration::from_millis(250);
         config
     }
@@ -180,15 +184,22 @@ impl Settings {
         Some(decimal(dollars).and_then(millionths).unwrap_or_default())
     }
 
-    /// While trading is halted, nothing is replaced: what is signed is only sent as it is.
-    pub(crate) fn sign_no_more_if_halted(&mut self) {
-        if self.halted || !self.wallet.enabled {
-            self.fees.max_gas_price = Some(0);
-        }
+    /// Whether what is signed may only be sent as it is: nothing new, and no replacement.
+    pub(crate) fn sign_no_more(&self) -> bool {
+        self.halted || !self.wallet.enabled
     }
 }
 
 impl Document {
+    /// Reads a document; a default chain that it does not name is `preset`.
+    fn read(text: &str, preset: Option<String>) -> Option<Self> {
+        let mut fields: serde_json::Map<String, Value> = serde_json::from_str(text).ok()?;
+        if let Some(preset) = preset {
+            fields.entry("defaultChain").or_insert(preset.into());
+        }
+        serde_json::from_value(fields.into()).ok()
+    }
+
     /// The document with `change` merged into it.
     pub(crate) fn merged(&self, change: &Value, env: &Env) -> Result<Self, Refusal> {
         let unreadable = |error: serde_json::Error| Refusal::violation("config", error);
@@ -299,6 +310,18 @@ mod tests {
                 "updatedAt": 0,
             })
         );
+    }
+
+    #[test]
+    fn the_default_chain_may_be_preset() {
+        let chain = |text, preset: Option<&str>| {
+            Document::read(text, preset.map(Into::into)).map(|it| it.default_chain)
+        };
+        assert_eq!(chain("{}", None).as_deref(), Some("ethereum"));
+        assert_eq!(chain("{}", Some("bsc")).as_deref(), Some("bsc"));
+        let named = r#"{ "defaultChain": "polygon" }"#;
+        assert_eq!(chain(named, Some("bsc")).as_deref(), Some("polygon"));
+        assert_eq!(chain("[]", Some("bsc")), None);
     }
 
     #[test]

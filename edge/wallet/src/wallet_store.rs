@@ -121,8 +121,7 @@ impl DurableObject for WalletStore {
 impl WalletStore {
     /// Brings what is open further: sent again, replaced, confirmed.
     async fn look_after(&self, chain: &str, account: u32) {
-        let mut settings = Settings::load(&self.env).await;
-        settings.sign_no_more_if_halted();
+        let settings = Settings::load(&self.env).await;
         let Ok(wallet) = open(&self.env, &self.store, &settings, chain, account) else { return };
         let id = wallet.chain().id;
         let Ok(records) = self.store.open(id, wallet.address()).await else { return };
@@ -134,7 +133,12 @@ impl WalletStore {
             let wallet = &wallet;
             async move { wallet.settle(&record.id, depth, WATCH).await }
         });
-        join_all(settled).await;
+        let waits = join_all(settled).await.into_iter().flatten().any(|it| !it.state.is_mined());
+        // Where a refused transaction has left its nonce, those behind it would wait for ever. The next
+        // request takes it; if none comes, one that does nothing.
+        if waits && self.carried_out.is_empty() && !settings.sign_no_more() {
+            let _ = wallet.fill_gaps().await;
+        }
     }
 }
 
@@ -273,6 +277,10 @@ impl Names {
     fn have(&self, id: &str) -> bool {
         let name = id.split_once(':').map_or(id, |(name, _)| name);
         self.0.borrow().contains(name)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
     }
 
     /// Waits until nobody else carries the request out; none if that takes too long.

@@ -59,7 +59,7 @@ fn book_top(c: &mut Criterion, name: &str, provider: &impl StreamProvider, frame
 /// An update is what a venue sends every 10 to 100 ms: absolute quantities at some prices, most of
 /// them near the best, half of them bids; of three levels one is new, one changed, one removed.
 fn books(c: &mut Criterion) {
-    for depth in [100, 1_000] {
+    for depth in [100, 1_000, 5_000] {
         for levels in [5, 20] {
             let updates = updates(depth, levels);
             let mut book = OrderBook::new(symbol(), BookRule::FirstNumber, depth as usize);

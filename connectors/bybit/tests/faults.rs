@@ -13,7 +13,6 @@ mod rest;
 mod scene;
 #[path = "../../core/tests/faults/streams.rs"]
 mod streams;
-#[allow(dead_code)] // the core's own tests look at more
 #[path = "../../core/tests/support/told.rs"]
 mod told;
 

@@ -16,6 +16,7 @@ mod dial;
 mod driven;
 mod entry;
 mod entry_driver;
+mod entry_shared;
 mod feed;
 mod in_flight;
 mod links;

@@ -1,27 +1,25 @@
 //! Orders over a WebSocket.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::SinkExt;
-use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tracing::{Instrument, Span};
 
 use super::entry_driver::EntryDriver;
-use super::in_flight::{Answer, InFlight};
-use super::links::Writer;
+use super::entry_shared::{Line, Shared};
+use super::in_flight::Answer;
 use crate::client::Named;
 use crate::observe::{self, Over, Steps, micros, word};
-use crate::session::{ConnectionId, Refusal, SessionConfig};
+use crate::session::{Refusal, SessionConfig};
 use crate::{
     Amendment, Client, ClientOrderId, Clock, EncodeError, Error, ExchangeProvider, NotSent,
     Operation, OrderClass, OrderEntry, OrderRef, Outcome, Patience, PreparedOrder, Refused,
-    Request, RequestBuf, Symbol, Throttle, ThrottleKind, Timestamp, Transport, UnknownCause,
-    VenueError,
+    Request, Symbol, Throttle, ThrottleKind, Timestamp, Transport, UnknownCause, VenueError,
 };
 
 /// Settings of an [`EntryClient`].
@@ -108,28 +106,6 @@ pub(super) struct Inner<P, T, C> {
     pub(super) shared: Arc<Shared>,
 }
 
-/// What the callers and the driver have in common.
-pub(super) struct Shared {
-    line: tokio::sync::Mutex<Line>,
-    /// The half that writes of a connection that has become ready, until the first caller takes it.
-    fresh: Mutex<Option<(ConnectionId, Writer)>>,
-    pub(super) in_flight: InFlight,
-    next_id: AtomicU64,
-    pub(super) state: watch::Sender<EntryState>,
-    /// The connection that takes orders.
-    ready: Mutex<Option<ConnectionId>>,
-    /// A connection to which nothing could be written.
-    broken: Mutex<Option<ConnectionId>>,
-    pub(super) news: Notify,
-    pub(super) ended: core::sync::atomic::AtomicBool,
-}
-
-#[derive(Default)]
-struct Line {
-    writer: Option<(ConnectionId, Writer)>,
-    buf: RequestBuf,
-}
-
 struct Handles(Arc<Shared>);
 
 impl Drop for Handles {
@@ -167,19 +143,7 @@ where
     /// Orders of the client's account, and the driver that holds the socket open: spawn
     /// [`EntryDriver::run`]. At a venue without order entry over WebSocket everything goes over REST.
     pub fn new(client: Arc<Client<P, T, C>>, config: EntryConfig) -> (Self, EntryDriver<P, T, C>) {
-        // Ids are told apart from those of a process before this one.
-        let first_id = client.venue_now().as_millis().saturating_mul(1_000);
-        let shared = Arc::new(Shared {
-            line: tokio::sync::Mutex::default(),
-            fresh: Mutex::default(),
-            in_flight: InFlight::new(config.in_flight_max),
-            next_id: AtomicU64::new(first_id),
-            state: watch::Sender::new(EntryState::Connecting),
-            ready: Mutex::default(),
-            broken: Mutex::default(),
-            news: Notify::new(),
-            ended: false.into(),
-        });
+        let shared = Arc::new(Shared::new(client.venue_now(), config.in_flight_max));
         let handles = Arc::new(Handles(shared.clone()));
         let inner = Arc::new(Inner { client, config, shared });
         (Self { inner: inner.clone(), _handles: handles }, EntryDriver::new(inner))
@@ -392,74 +356,4 @@ where
             Err(_) => unknown("no answer in time".into()),
         }
     }
-}
-
-impl Shared {
-    pub(super) fn next_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// From now on orders go to this connection.
-    pub(super) fn becomes_ready(&self, id: ConnectionId, writer: Writer) {
-        *lock(&self.fresh) = Some((id, writer));
-        *lock(&self.ready) = Some(id);
-        self.state.send_replace(EntryState::Ready);
-    }
-
-    /// From now on orders go nowhere.
-    pub(super) fn becomes(&self, state: EntryState) {
-        *lock(&self.ready) = None;
-        lock(&self.fresh).take();
-        self.state.send_replace(state);
-    }
-
-    /// A connection that nothing could be written to, told once.
-    pub(super) fn take_broken(&self) -> Option<ConnectionId> {
-        lock(&self.broken).take()
-    }
-
-    /// Writes a keep-alive to the connection, if it is the one that takes orders.
-    pub(super) async fn keep_alive(&self, id: ConnectionId, frame: &'static str, max: Duration) {
-        let write = async {
-            let mut line = self.line.lock().await;
-            if self.refresh(&mut line) == Some(id)
-                && let Some((_, writer)) = &mut line.writer
-            {
-                return writer.send(Message::text(frame)).await.is_ok();
-            }
-            true
-        };
-        if !matches!(tokio::time::timeout(max, write).await, Ok(true)) {
-            self.is_broken(id);
-        }
-    }
-
-    fn ready(&self) -> Option<ConnectionId> {
-        *lock(&self.ready)
-    }
-
-    /// Makes the line that of the connection that takes orders now.
-    fn refresh(&self, line: &mut Line) -> Option<ConnectionId> {
-        let ready = self.ready();
-        if line.writer.as_ref().map(|(id, _)| *id) != ready {
-            line.writer = lock(&self.fresh).take();
-        }
-        ready.filter(|ready| line.writer.as_ref().is_some_and(|(id, _)| id == ready))
-    }
-
-    fn is_broken(&self, id: ConnectionId) {
-        *lock(&self.broken) = Some(id);
-        self.news.notify_one();
-    }
-
-    fn not_ready(&self) -> NotSent {
-        NotSent::Connection(match &*self.state.borrow() {
-            EntryState::Stopped(refusal) => refusal.to_string(),
-            _ => "the socket for orders is not connected".into(),
-        })
-    }
-}
-
-fn lock<V>(mutex: &Mutex<V>) -> std::sync::MutexGuard<'_, V> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

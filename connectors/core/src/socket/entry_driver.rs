@@ -10,7 +10,8 @@ use std::sync::Arc;
 use futures_util::future::{Fuse, FusedFuture, FutureExt};
 use tokio::time::{Instant, Sleep};
 
-use super::entry::{EntryState, Inner, Shared};
+use super::entry::{EntryState, Inner};
+use super::entry_shared::Shared;
 use super::in_flight::Answer;
 use super::links::{LinkEvent, Links};
 use super::random;

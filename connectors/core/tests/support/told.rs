@@ -1,4 +1,5 @@
 //! What is told while a test runs: log lines, and metrics.
+#![allow(dead_code)] // no test looks at all of it
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

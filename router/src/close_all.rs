@@ -1,7 +1,7 @@
 //! Everything flat (trade.md §1, `/close-all`).
 
 use futures_util::future::join_all;
-use hoox_connector::{Clock, PositionSide, Symbol, Venue};
+use hoox_connector::{Clock, Market, PositionSide, Symbol, Venue};
 
 use crate::{
     Action, Answer, ConfigStore, ErrorCode, Exchange, Exchanges, Failure, IdempotencyKey, LogLevel,
@@ -80,14 +80,20 @@ where
     ) -> CloseAll {
         let venue = desk.venue();
         let mut all = CloseAll::default();
-        let open: Vec<(Symbol, PositionSide)> = match desk.positions(None).await {
-            Ok(positions) => {
+        // A spot market knows no positions: there the ledger tells what was bought.
+        let is_spot = desk.market() == Market::Spot;
+        let told = if is_spot { None } else { Some(desk.positions(None).await) };
+        let open: Vec<(Symbol, PositionSide)> = match told {
+            Some(Ok(positions)) => {
                 let open = positions.iter().filter(|position| !position.size.is_zero());
                 open.filter_map(|position| Some((position.symbol, position.side?))).collect()
             }
-            Err(_) => {
-                all.unreachable.push(venue);
-                let ledger = self.store.open_positions().await.unwrap_or_default();
+            told => {
+                let ledger = self.store.open_positions().await;
+                if told.is_some() || ledger.is_err() {
+                    all.unreachable.push(venue);
+                }
+                let ledger = ledger.unwrap_or_default();
                 let here = ledger.iter().filter(|held| held.venue == venue && held.test == test);
                 here.map(|held| (held.symbol, held.holding.side)).collect()
             }
@@ -115,7 +121,7 @@ where
         let same = |record: &&Record| {
             let order = &record.intent.order;
             (record.intent.venue, record.intent.symbol, record.signal.test) == (venue, symbol, test)
-                && order.reduce_only
+                && (order.reduce_only || record.intent.market == Market::Spot)
                 && order.side == side.closing_side()
                 && record.request_id != part
         };

@@ -70,7 +70,7 @@ pub struct ConfigSnapshot {
     /// the one chosen is unwell, or was tried and certainly has no order. Default false.
     pub failover: bool,
     /// `routing:failover:order`, a key of ours: the exchanges to go to, in this order; a JSON array
-    /// or a list with commas. Default all of them.
+    /// or a list with commas. Default Binance, Bybit, MEXC: a chain only if it is named.
     pub failover_order: Vec<Venue>,
     /// `exchange:{name}:use_websocket`: the exchanges whose orders go over WebSocket where there is
     /// one. Default none.
@@ -117,6 +117,12 @@ impl ConfigSnapshot {
         "exchange:binance:enabled",
         "exchange:bybit:enabled",
         "exchange:mexc:enabled",
+        "exchange:ethereum:enabled",
+        "exchange:arbitrum:enabled",
+        "exchange:polygon:enabled",
+        "exchange:base:enabled",
+        "exchange:optimism:enabled",
+        "exchange:bsc:enabled",
         "exchange:binance:use_websocket",
         "exchange:bybit:use_websocket",
         "exchange:mexc:use_websocket",
@@ -152,7 +158,7 @@ impl ConfigSnapshot {
             .into_iter()
             .filter(|venue| !read.flag(&format!("exchange:{venue}:enabled"), true, false))
             .collect();
-        let use_websocket = Venue::ALL
+        let use_websocket = Venue::EXCHANGES
             .into_iter()
             .filter(|venue| read.flag(&format!("exchange:{venue}:use_websocket"), false, false))
             .collect();
@@ -342,7 +348,7 @@ impl<'v, F: Fn(&str) -> Option<&'v str>> Reader<F> {
     fn failover_order(&mut self) -> Vec<Venue> {
         const KEY: &str = "routing:failover:order";
         let Some(text) = self.text(KEY).filter(|text| !text.is_empty()) else {
-            return Venue::ALL.to_vec();
+            return Venue::EXCHANGES.to_vec();
         };
         let mut order = Vec::new();
         for name in list(&text) {

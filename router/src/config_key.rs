@@ -175,8 +175,8 @@ impl ConfigKind {
             Self::Leverage => "a whole number, 1 to 125",
             Self::MarginMode => "isolated or cross",
             Self::QueueMode => "direct_only, queue_failover or queue_everywhere",
-            Self::Venue => "binance, bybit or mexc",
-            Self::Venues => "a list of binance, bybit and mexc, with commas between",
+            Self::Venue => "binance, bybit or mexc, or a chain such as ethereum",
+            Self::Venues => "a list of binance, bybit, mexc and chains, with commas between",
             Self::Routes => {
                 "a JSON object of symbols and exchanges, such as {\"SOLUSDT\":\"binance\"}"
             }
@@ -253,6 +253,12 @@ const ALL: &[ConfigKey] = &[
     key("exchange:binance:enabled", Flag, "true", "whether Binance takes orders"),
     key("exchange:bybit:enabled", Flag, "true", "whether Bybit takes orders"),
     key("exchange:mexc:enabled", Flag, "true", "whether MEXC takes orders"),
+    key("exchange:ethereum:enabled", Flag, "true", "whether Ethereum takes orders"),
+    key("exchange:arbitrum:enabled", Flag, "true", "whether Arbitrum takes orders"),
+    key("exchange:polygon:enabled", Flag, "true", "whether Polygon takes orders"),
+    key("exchange:base:enabled", Flag, "true", "whether Base takes orders"),
+    key("exchange:optimism:enabled", Flag, "true", "whether Optimism takes orders"),
+    key("exchange:bsc:enabled", Flag, "true", "whether BNB Smart Chain takes orders"),
     key("exchange:binance:use_websocket", Flag, "false", "whether orders go over WebSocket"),
     key("exchange:bybit:use_websocket", Flag, "false", "whether orders go over WebSocket"),
     key("exchange:mexc:use_websocket", Flag, "false", "MEXC has none: its orders go over REST"),

@@ -98,7 +98,12 @@ where
             if job.wanted.is_some_and(|wanted| wanted & leg_bit(number) == 0) {
                 continue;
             }
-            let quantity = closing_quantity(signal, leg.exposure.unwrap_or_default())?;
+            let mut quantity = closing_quantity(signal, leg.exposure.unwrap_or_default())?;
+            if desk.market() == Market::Spot {
+                // Of what was bought, fees may have taken a part.
+                let available = desk.available(instrument.base).await.map_err(no_order)?;
+                quantity = quantity.min(available);
+            }
             let order = Draft { signal, config, leg, mode, quantity, leverage: None };
             let price = check_price(desk, instrument, signal, true).await;
             intents.push((number, order.write(desk, instrument, price, (job.key, number))?));
@@ -145,8 +150,12 @@ where
         Ok(intents)
     }
 
-    /// What the exchange says is open; only if it does not answer, what our ledger says.
+    /// What the exchange says is open; only if it does not answer, what our ledger says. A spot
+    /// market knows no positions: there the ledger tells what was bought.
     async fn held(&self, desk: &E::Desk, signal: &Signal) -> Result<Vec<Position>, Failure> {
+        if desk.market() == Market::Spot {
+            return self.ledger(desk, signal).await;
+        }
         match desk.positions(Some(signal.symbol)).await {
             Ok(positions) => Ok(positions),
             Err(error) => match self.ledger(desk, signal).await {
@@ -301,7 +310,8 @@ async fn check_price<D: Exchange>(
 
 fn check_abilities<D: Exchange>(signal: &Signal, desk: &D) -> Result<(), Failure> {
     let invalid = |message: String| Err(Failure::new(ErrorCode::Validation, message));
-    if desk.market() == Market::Spot && signal.action != crate::Action::Long {
+    let short = matches!(signal.action, crate::Action::Short | crate::Action::CloseShort);
+    if desk.market() == Market::Spot && short {
         return invalid(format!("{} needs a futures market.", signal.action));
     }
     let attached = signal.take_profit.is_some() || signal.stop_loss.is_some();

@@ -23,6 +23,7 @@ const LIBRARIES: &[&str] = &[
     "hoox-mexc",
     "hoox-router",
     "hoox-wallet",
+    "hoox-evm",
 ];
 
 /// What runs on Workers only.

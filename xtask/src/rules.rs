@@ -13,6 +13,7 @@ const PURE: &[&str] = &[
     "hoox-mexc",
     "hoox-router",
     "hoox-wallet",
+    "hoox-evm",
 ];
 const IO: &[&str] = &["tokio", "reqwest", "hyper", "axum", "rusqlite", "worker", "rustls", "mio"];
 
@@ -24,9 +25,11 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ("hoox-bybit", &["hoox-binance", "hoox-mexc", "hoox-router", "hoox-venue"]),
     ("hoox-mexc", &["hoox-binance", "hoox-bybit", "hoox-router", "hoox-venue"]),
     ("hoox-venue", &["hoox-signer", "hoox-connector", "hoox-binance", "hoox-bybit", "hoox-mexc"]),
-    ("hoox-router", &["hoox-venue", "hoox-wallet"]),
+    ("hoox-router", &["hoox-venue", "hoox-wallet", "hoox-evm"]),
     // Of the connectors only the neutral core: the transport and the clock.
     ("hoox-wallet", &["hoox-binance", "hoox-bybit", "hoox-mexc", "hoox-router", "hoox-venue"]),
+    // Joins the wallet and the neutral core.
+    ("hoox-evm", &["hoox-binance", "hoox-bybit", "hoox-mexc", "hoox-router", "hoox-venue"]),
 ];
 
 /// Fails with the first rule that is broken.

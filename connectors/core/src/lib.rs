@@ -31,6 +31,7 @@ pub mod conformance;
 mod cursor;
 mod decimal;
 mod error;
+mod exchange;
 mod frame;
 mod instrument;
 pub mod json;
@@ -72,6 +73,7 @@ pub use error::{
     EncodeError, Error, Malformed, NotSent, Refused, RejectReason, Rejection, Throttle,
     ThrottleKind, UnknownCause, VenueError,
 };
+pub use exchange::Exchange;
 pub use frame::{FrameReply, OrderEntry};
 pub use hoox_signer::{Credentials, Method, Request, RequestBuf};
 pub use instrument::{

@@ -142,8 +142,9 @@ inline_text! {
 }
 
 inline_text! {
-    /// A venue's own id of an order, as text: numbers beyond 2^53 keep every digit.
-    OrderId, 48, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':')
+    /// A venue's own id of an order, as text: numbers beyond 2^53 keep every digit. The longest is the
+    /// hash of a transaction.
+    OrderId, 66, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':')
 }
 
 inline_text! {

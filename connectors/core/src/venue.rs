@@ -3,7 +3,7 @@ use core::str::FromStr;
 
 use thiserror::Error;
 
-/// An exchange.
+/// An exchange, or a chain that has exchanges on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Venue {
@@ -13,11 +13,45 @@ pub enum Venue {
     Bybit,
     /// MEXC, spot v3 and futures contract v1.
     Mexc,
+    /// Ethereum.
+    Ethereum,
+    /// Arbitrum One.
+    Arbitrum,
+    /// Polygon PoS.
+    Polygon,
+    /// Base.
+    Base,
+    /// Optimism (OP Mainnet).
+    Optimism,
+    /// BNB Smart Chain.
+    Bsc,
 }
 
 impl Venue {
-    /// Every venue, in the order of the documentation.
-    pub const ALL: [Self; 3] = [Self::Binance, Self::Bybit, Self::Mexc];
+    /// The exchanges, in the order of the documentation.
+    pub const EXCHANGES: [Self; 3] = [Self::Binance, Self::Bybit, Self::Mexc];
+
+    /// The chains: venues whose orders are swaps.
+    pub const CHAINS: [Self; 6] =
+        [Self::Ethereum, Self::Arbitrum, Self::Polygon, Self::Base, Self::Optimism, Self::Bsc];
+
+    /// Every venue: the exchanges, then the chains.
+    pub const ALL: [Self; 9] = [
+        Self::Binance,
+        Self::Bybit,
+        Self::Mexc,
+        Self::Ethereum,
+        Self::Arbitrum,
+        Self::Polygon,
+        Self::Base,
+        Self::Optimism,
+        Self::Bsc,
+    ];
+
+    /// Whether it is a chain.
+    pub const fn is_chain(self) -> bool {
+        !matches!(self, Self::Binance | Self::Bybit | Self::Mexc)
+    }
 
     /// The venue's name in lower case, as configuration and signals spell it.
     pub const fn as_str(self) -> &'static str {
@@ -25,6 +59,12 @@ impl Venue {
             Self::Binance => "binance",
             Self::Bybit => "bybit",
             Self::Mexc => "mexc",
+            Self::Ethereum => "ethereum",
+            Self::Arbitrum => "arbitrum",
+            Self::Polygon => "polygon",
+            Self::Base => "base",
+            Self::Optimism => "optimism",
+            Self::Bsc => "bsc",
         }
     }
 }

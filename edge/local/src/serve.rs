@@ -190,7 +190,7 @@ struct Urls<'a> {
 /// those at test venues, which never share a key.
 fn accounts(live_urls: Urls<'_>, test_urls: Urls<'_>) -> anyhow::Result<Vec<AccountSetup>> {
     let mut accounts = Vec::new();
-    for venue in Venue::ALL {
+    for venue in Venue::EXCHANGES {
         for (test, urls) in [(false, live_urls), (true, test_urls)] {
             let testnet = if test { "_TESTNET" } else { "" };
             let name = format!("{}{testnet}", venue.as_str().to_ascii_uppercase());

@@ -1,13 +1,20 @@
 use core::time::Duration;
 
-use hoox_connector::{
-    Asset, Capabilities, ClientOrderId, Decimal, Error, Fill, Instrument, MarginMode, Market,
-    OrderId, OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused,
-    Symbol, Timestamp, Venue,
+use rust_decimal::Decimal;
+
+use crate::{
+    Asset, Capabilities, ClientOrderId, Error, Fill, Instrument, MarginMode, Market, OrderId,
+    OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused, Symbol,
+    Timestamp, Venue,
 };
 
-/// One account at one market, as the router needs it. [`Desk`](crate::Desk) is the implementation
-/// over a [`Client`](hoox_connector::Client); tests script their own.
+/// One account at one market, as whoever trades needs it, whatever an order takes: one request at an
+/// exchange, or quote, approval, signature, broadcast and receipt on a chain. `hoox-router` has the
+/// implementation over a [`Client`](crate::Client), `hoox-evm` that of a chain; tests script their own.
+///
+/// What all have in common is the order's life. [`place`](Self::place) ends with what is known;
+/// an order that was only [`Accepted`](Outcome::Accepted) is read back with [`find`](Self::find) until
+/// it has ended, however many steps the venue makes of it meanwhile.
 ///
 /// All methods take `&self` and are called from many tasks at once.
 pub trait Exchange {
@@ -109,73 +116,4 @@ pub trait Exchange {
         order: OrderId,
         since: Timestamp,
     ) -> impl Future<Output = Result<Vec<Fill>, Error>>;
-}
-
-/// The desks there are.
-pub trait Exchanges {
-    /// One account at one market; an enum where exchanges differ in type.
-    type Desk: Exchange;
-
-    /// The desk of an exchange, live or test; `None` without credentials or test venue. A test desk
-    /// never holds live keys.
-    fn desk(&self, venue: Venue, test: bool) -> Option<&Self::Desk>;
-}
-
-impl<E: Exchanges> Exchanges for &E {
-    type Desk = E::Desk;
-
-    fn desk(&self, venue: Venue, test: bool) -> Option<&E::Desk> {
-        E::desk(self, venue, test)
-    }
-}
-
-impl<E: Exchanges> Exchanges for std::sync::Arc<E> {
-    type Desk = E::Desk;
-
-    fn desk(&self, venue: Venue, test: bool) -> Option<&E::Desk> {
-        E::desk(self, venue, test)
-    }
-}
-
-impl<E: Exchanges> Exchanges for std::rc::Rc<E> {
-    type Desk = E::Desk;
-
-    fn desk(&self, venue: Venue, test: bool) -> Option<&E::Desk> {
-        E::desk(self, venue, test)
-    }
-}
-
-/// A list of desks.
-#[derive(Debug, Clone)]
-pub struct Desks<D> {
-    desks: Vec<(Venue, bool, D)>,
-}
-
-impl<D> Desks<D> {
-    /// No desks.
-    pub const fn new() -> Self {
-        Self { desks: Vec::new() }
-    }
-
-    /// Adds the desk of an exchange, live or test; of two the first is used.
-    #[must_use]
-    pub fn with(mut self, venue: Venue, test: bool, desk: D) -> Self {
-        self.desks.push((venue, test, desk));
-        self
-    }
-}
-
-impl<D> Default for Desks<D> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<D: Exchange> Exchanges for Desks<D> {
-    type Desk = D;
-
-    fn desk(&self, venue: Venue, test: bool) -> Option<&D> {
-        let wanted = |(v, t, _): &&(Venue, bool, D)| *v == venue && *t == test;
-        self.desks.iter().find(wanted).map(|(_, _, desk)| desk)
-    }
 }

@@ -90,7 +90,7 @@ test("what waits for the ledger survives the runtime, and gets there once", asyn
     }
     // Before the entries are sent, while they are, and when some of them have been.
     await new Promise((done) => setTimeout(done, round * 120));
-    for (const pid of runtimes()) process.kill(pid, "SIGKILL");
+    killRuntimes();
     await world.stop({ keep: true }).catch(() => {});
   }
   const world = await start(venue, { directory });

@@ -29,6 +29,9 @@ use crate::service::{AccountSetup, Service, Setup};
 ///   MEXC_API_KEY, MEXC_API_SECRET          the same at MEXC
 ///   BINANCE_TESTNET_API_KEY, …_API_SECRET  an account at the test venue, for signals with
 ///   BYBIT_TESTNET_API_KEY, …_API_SECRET    "test": true; MEXC has none
+///   WALLET_PK_SECRET or WALLET_MNEMONIC_SECRET, and RPC_PROVIDER_URL_ETHEREUM (or whichever chain)
+///                                          the account of the chains in --chains, and their nodes;
+///                                          WALLET_TESTNET_…, RPC_PROVIDER_URL_…_TESTNET for test ones
 ///
 /// Everything else is configuration, kept in the data directory and changed with --config; a change
 /// is in force within a second. Example, against a simulated venue:
@@ -63,6 +66,11 @@ pub(crate) struct ServeArgs {
     /// The same for a test venue (repeatable)
     #[arg(long, value_name = "VENUE=URL", value_parser = parse_socket_url)]
     test_entry_url: Vec<(Venue, String)>,
+
+    /// Trade token pairs on the chains in this file (TOML): a table for each, [ethereum], with its
+    /// pairs; their swaps are signals to "exchange": "ethereum"
+    #[arg(long, value_name = "FILE")]
+    chains: Option<PathBuf>,
 
     /// Write a configuration value before the start (repeatable)
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
@@ -115,6 +123,10 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             Urls { base: &args.base_url, entry: &args.entry_url },
             Urls { base: &args.test_base_url, entry: &args.test_entry_url },
         )?,
+        chains: match &args.chains {
+            Some(file) => crate::on_chain::accounts(file, &args.data_dir)?,
+            None => Vec::new(),
+        },
         transport: Recorder::silent()?,
         relaxed: args.durability == Durability::Relaxed,
     };
@@ -123,7 +135,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             "durability is relaxed: a power failure may lose orders of the last seconds"
         );
     }
-    if setup.accounts.is_empty() {
+    if setup.accounts.is_empty() && setup.chains.is_empty() {
         tracing::warn!("no account: set BINANCE_API_KEY and BINANCE_API_SECRET to trade");
     }
     // Before the work of opening, so that a port in use is told at once.
@@ -232,7 +244,10 @@ fn parse_socket_url(text: &str) -> Result<(Venue, String), String> {
 
 fn parse_url(text: &str, schemes: [&str; 2]) -> Result<(Venue, String), String> {
     let (venue, url) = text.split_once('=').ok_or("not VENUE=URL")?;
-    let venue = venue.parse().map_err(|_| format!("unknown venue `{venue}`"))?;
+    let venue: Venue = venue.parse().map_err(|_| format!("unknown venue `{venue}`"))?;
+    if venue.is_chain() {
+        return Err(format!("the nodes of {venue} are named in the environment"));
+    }
     if !schemes.iter().any(|scheme| url.starts_with(scheme)) {
         return Err(format!("`{url}` does not begin with {} or {}", schemes[0], schemes[1]));
     }

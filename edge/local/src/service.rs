@@ -9,13 +9,15 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use hoox_any::Dialect;
 use hoox_connector::{Client, Clock, Credentials, Market, SystemClock, Timestamp, Venue};
-use hoox_router::{Desk, Desks, Exchanges, Router, Settings, SteadyClock, utc_date};
+use hoox_router::{Desk, Desks, Exchange, Exchanges, Router, Settings, SteadyClock, utc_date};
 use hoox_signer::Secret;
 
 use crate::account::Account;
 use crate::archive::{Archivist, watched};
 use crate::file_config::{FileConfig, LocalConfig};
+use crate::on_chain::LocalSwaps;
 use crate::recorder::Recorder;
+use crate::seat::Seat;
 use crate::store::SqliteStore;
 
 /// How old a configuration may be, and how often the sockets follow it: a change is in force within a
@@ -39,7 +41,7 @@ const FEES_OF: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// The router of this process.
 pub(crate) type LocalRouter =
-    Router<SqliteStore, LocalConfig, Desks<Account>, SteadyClock<SystemClock>, SqliteStore>;
+    Router<SqliteStore, LocalConfig, Desks<Seat>, SteadyClock<SystemClock>, SqliteStore>;
 
 /// Everything a server needs.
 pub(crate) struct Service {
@@ -67,6 +69,8 @@ pub(crate) struct Setup {
     /// The file configuration is read from, instead of the database.
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) accounts: Vec<AccountSetup>,
+    /// The accounts on chains, and whether each is for signals with `test: true`.
+    pub(crate) chains: Vec<(bool, LocalSwaps)>,
     pub(crate) transport: Recorder,
     /// Whether an intent need not be synced before its order is sent.
     pub(crate) relaxed: bool,
@@ -138,7 +142,12 @@ impl Service {
                     tracing::warn!(%venue, test, "not reachable at the start: no answer in 10 s")
                 }
             }
-            desks = desks.with(venue, test, Account::new(desk, test, has_socket));
+            let account = Seat::Exchange(Box::new(Account::new(desk, test, has_socket)));
+            desks = desks.with(venue, test, account);
+        }
+        for (test, swaps) in setup.chains {
+            warm_up(&swaps, test).await;
+            desks = desks.with(swaps.venue(), test, Seat::Chain(Box::new(swaps)));
         }
         let config = match setup.config_file {
             Some(path) => LocalConfig::File(FileConfig::open(&path)?),
@@ -171,7 +180,7 @@ impl Service {
         let config = self.router.config().await;
         for venue in Venue::ALL {
             for test in [false, true] {
-                if let Some(account) = self.router.exchanges().desk(venue, test) {
+                if let Some(Seat::Exchange(account)) = self.router.exchanges().desk(venue, test) {
                     account.use_websocket(config.use_websocket.contains(&venue));
                 }
             }
@@ -211,5 +220,19 @@ impl Service {
                 self.archivist.forget_before(utc_date(from));
             }
         }
+    }
+}
+
+/// Looks the pairs of a chain up, and sends again what the last run signed and no node knows.
+async fn warm_up(swaps: &LocalSwaps, test: bool) {
+    let venue = swaps.venue();
+    let warmed = async {
+        let pairs = swaps.warm_up().await?;
+        Ok::<_, anyhow::Error>((pairs.len(), swaps.wallet().recover().await?.len()))
+    };
+    match tokio::time::timeout(Duration::from_secs(10), warmed).await {
+        Ok(Ok((pairs, open))) => tracing::info!(%venue, test, pairs, open, "connected"),
+        Ok(Err(error)) => tracing::warn!(%venue, test, %error, "not usable at the start"),
+        Err(_) => tracing::warn!(%venue, test, "not reachable at the start: no answer in 10 s"),
     }
 }

@@ -4,17 +4,16 @@ mod tell;
 
 use core::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use hoox_connector::{ReqwestTransport, SystemClock};
 use hoox_ledger::transactions::SqliteTransactions;
-use hoox_signer::Secret;
 use hoox_wallet::{
-    Account, Action, Address, AddressError, Bytes, COIN_DECIMALS, Chain, Mnemonic, Policy, Router,
-    Rpc, RpcUrl, Submitted, SwapRequest, SwapSize, Wallet, WalletConfig, parse_address,
-    parse_units,
+    Action, Address, Bytes, COIN_DECIMALS, Chain, Policy, Router, Submitted, SwapRequest, SwapSize,
+    Wallet, WalletConfig, parse_address, parse_units,
 };
 
 use super::Place;
+use crate::on_chain::{account, nodes, parse_side};
 
 /// Pay and swap on an EVM chain from one account.
 ///
@@ -166,7 +165,7 @@ type LocalWallet = Wallet<ReqwestTransport, SystemClock, SqliteTransactions>;
 pub(crate) async fn run(args: WalletArgs) -> anyhow::Result<()> {
     match args.command {
         WalletCommand::Address(common) => {
-            tell::address(common.place.json, account(common.account)?.address())
+            tell::address(common.place.json, account(common.account, false)?.address())
         }
         WalletCommand::Balance { common, address, token } => {
             let wallet = open(&common, chain(&common)?, WalletConfig::default())?;
@@ -246,25 +245,6 @@ impl Wait {
     }
 }
 
-fn account(index: u32) -> anyhow::Result<Account> {
-    if let Some(key) = secret("WALLET_PK_SECRET") {
-        return Account::from_private_key(key.expose()).context("WALLET_PK_SECRET");
-    }
-    for name in ["WALLET_MNEMONIC_SECRET", "ETH_MNEMONIC"] {
-        let Some(words) = secret(name) else { continue };
-        let passphrase = secret("WALLET_MNEMONIC_PASSPHRASE");
-        let passphrase = passphrase.as_ref().map_or("", Secret::expose);
-        let mnemonic = Mnemonic::new(words.expose(), passphrase).context(name)?;
-        return mnemonic.account(index).context(name);
-    }
-    bail!("set WALLET_PK_SECRET or WALLET_MNEMONIC_SECRET in the environment")
-}
-
-/// A text of the environment that is erased when dropped.
-fn secret(name: &str) -> Option<Secret> {
-    std::env::var(name).ok().filter(|text| !text.is_empty()).map(Secret::from)
-}
-
 fn chain(common: &Common) -> anyhow::Result<Chain> {
     let text = common.chain.as_str();
     match text.parse() {
@@ -286,19 +266,10 @@ fn config(once: &Once) -> anyhow::Result<WalletConfig> {
 }
 
 fn open(common: &Common, chain: Chain, mut config: WalletConfig) -> anyhow::Result<LocalWallet> {
-    let of_chain = format!("RPC_PROVIDER_URL_{}", chain.name.to_ascii_uppercase());
-    let Some((name, urls)) = [of_chain.as_str(), "RPC_PROVIDER_URL"]
-        .into_iter()
-        .find_map(|name| Some((name.to_owned(), secret(name)?)))
-    else {
-        bail!("set {of_chain} or RPC_PROVIDER_URL in the environment: the URL of a node");
-    };
-    let urls = urls.expose().split(',').map(|url| RpcUrl::parse(url.trim()));
-    let urls = urls.collect::<Result<Vec<_>, _>>().context(name)?;
-    let rpc = Rpc::new(ReqwestTransport::new()?, SystemClock, chain.id, urls);
+    let rpc = nodes(&chain, false)?;
     config.life.poll = Duration::from_millis(500);
     let store = SqliteTransactions::open(&common.place.data_dir)?;
-    Ok(Wallet::new(account(common.account)?, chain, rpc, store, config)?)
+    Ok(Wallet::new(account(common.account, false)?, chain, rpc, store, config)?)
 }
 
 async fn decimals(wallet: &LocalWallet, token: Option<Address>) -> anyhow::Result<u8> {
@@ -306,8 +277,4 @@ async fn decimals(wallet: &LocalWallet, token: Option<Address>) -> anyhow::Resul
         Some(_) => Ok(wallet.balance(wallet.address(), token).await?.decimals),
         None => Ok(COIN_DECIMALS),
     }
-}
-
-fn parse_side(text: &str) -> Result<Address, AddressError> {
-    if text == "coin" { Ok(Address::ZERO) } else { parse_address(text) }
 }

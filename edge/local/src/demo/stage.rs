@@ -42,6 +42,7 @@ impl Stage {
             passkeys: vec![passkey.clone()],
             config: vec![("exchanges:default_routing".into(), "binance".into())],
             config_file: None,
+            chains: Vec::new(),
             accounts: vec![AccountSetup {
                 venue: Venue::Binance,
                 test: false,

@@ -111,6 +111,13 @@ impl ApiError {
         )
     }
 
+    pub(super) fn neither(one: &str, other: &str) -> Self {
+        Self::new(
+            -1102,
+            format!("Param '{one}' or '{other}' must be sent, but both were empty/null!"),
+        )
+    }
+
     pub(super) fn empty(name: &str) -> Self {
         Self::new(-1105, format!("Parameter '{name}' was empty."))
     }
@@ -277,6 +284,7 @@ fn spot_filter(filter: Filter) -> ApiError {
         Filter::MaxOrders => "MAX_NUM_ORDERS",
         Filter::MaxAlgoOrders => "MAX_NUM_ALGO_ORDERS",
         Filter::MaxPosition => "MAX_POSITION",
+        Filter::TrailingDelta => "TRAILING_DELTA",
     };
     ApiError::new(-1013, format!("Filter failure: {name}"))
 }
@@ -310,6 +318,7 @@ fn linear_filter(filter: Filter, bound: Decimal) -> ApiError {
         }
         Filter::MaxOrders => ApiError::new(-2025, "Reach max open order limit."),
         Filter::MaxAlgoOrders => ApiError::new(MAX_STOP_ORDERS, "Reach max stop order limit."),
+        Filter::TrailingDelta => BAD_CALLBACK_RATE,
         Filter::MaxPosition => {
             ApiError::new(-2027, "Exceeded the maximum allowable position at current leverage.")
         }

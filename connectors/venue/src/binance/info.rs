@@ -83,6 +83,13 @@ fn spot_symbol(i: &Instrument) -> Value {
         json!({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": i.max_orders}),
         json!({"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": i.max_algo_orders}),
     ];
+    if let Some((min, max)) = i.trailing {
+        filters.push(json!({
+            "filterType": "TRAILING_DELTA", "minTrailingAboveDelta": min,
+            "maxTrailingAboveDelta": max, "minTrailingBelowDelta": min,
+            "maxTrailingBelowDelta": max,
+        }));
+    }
     if !i.max_position.is_zero() {
         filters.push(json!({"filterType": "MAX_POSITION", "maxPosition": q(i.max_position)}));
     }
@@ -103,7 +110,7 @@ fn spot_symbol(i: &Instrument) -> Value {
         "otoAllowed": false,
         "opoAllowed": false,
         "quoteOrderQtyMarketAllowed": true,
-        "allowTrailingStop": false,
+        "allowTrailingStop": i.trailing.is_some(),
         "cancelReplaceAllowed": false,
         "amendAllowed": false,
         "pegInstructionsAllowed": false,

@@ -83,6 +83,10 @@ pub(super) struct SpotOrderBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stop_price: Option<Fixed>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) trailing_delta: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) trailing_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) iceberg_qty: Option<Fixed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<u64>,

@@ -275,6 +275,7 @@ fn parse<'p>(call: &Call<'_>, client_id: &'p str) -> Result<NewOrder<'p>, ApiErr
         quote_quantity: Decimal::ZERO,
         price,
         stop_price: Decimal::ZERO,
+        trailing_delta: None,
         position_side: call.position_side()?,
         reduce_only: p.flag("reduceOnly")?,
         client_id,

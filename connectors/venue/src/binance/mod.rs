@@ -20,6 +20,7 @@ mod market;
 mod params;
 mod routes;
 mod spot;
+mod spot_spec;
 mod wallet;
 mod ws;
 

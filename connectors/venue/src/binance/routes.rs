@@ -107,6 +107,7 @@ const SPOT_ORDER: &[&str] = &[
     "price",
     "newClientOrderId",
     "stopPrice",
+    "trailingDelta",
     "newOrderRespType",
     "selfTradePreventionMode",
     "strategyId",

@@ -3,16 +3,15 @@
 use rust_decimal::Decimal;
 
 use super::errors::{
-    ApiError, BAD_COMBINATION, BAD_TIME_IN_FORCE, BAD_TYPE, CANCEL_RESTRICTED, INTERNAL,
-    UNKNOWN_ORDER_ON_CANCEL, UNKNOWN_ORDER_ON_QUERY,
+    ApiError, CANCEL_RESTRICTED, INTERNAL, UNKNOWN_ORDER_ON_CANCEL, UNKNOWN_ORDER_ON_QUERY,
 };
-use super::json::{SpotFill, SpotOrder, SpotOrderBody, SpotTrade, f8, write};
+use super::json::{Fixed, SpotFill, SpotOrder, SpotOrderBody, SpotTrade, f8, write};
+use super::spot_spec::{kind, parse};
 use super::{Answer, Call, random_text};
-use crate::engine::{NewOrder, Order, OrderKind, PositionSide, Side, Status, TimeInForce, Trade};
+use crate::engine::{Order, OrderKind, Side, Status, Trade, Trail};
 
 /// Default self-trade prevention of the listing.
 pub(super) const STP: &str = "EXPIRE_MAKER";
-const STP_MODES: [&str; 5] = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"];
 
 /// How much a placement answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub(super) fn place(call: &mut Call<'_>) -> Answer {
     let order = call.engine.orders.get(id).ok_or(INTERNAL)?;
     let symbol = call.engine.instrument(order.instrument).map_err(call.reject())?.symbol;
     let body = (reply != Reply::Ack).then(|| SpotOrderBody {
-        stop_price: order.kind.is_conditional().then(|| f8(order.stop_price)),
+        stop_price: shown_stop(order),
         working_time: Some(working_time(order)),
         ..body(order)
     });
@@ -250,78 +249,6 @@ impl Call<'_> {
     }
 }
 
-fn kind(call: &Call<'_>) -> Result<OrderKind, ApiError> {
-    match call.params.require("type")? {
-        "MARKET" => Ok(OrderKind::Market),
-        "LIMIT" => Ok(OrderKind::Limit),
-        "LIMIT_MAKER" => Ok(OrderKind::LimitMaker),
-        "STOP_LOSS" => Ok(OrderKind::StopLoss),
-        "STOP_LOSS_LIMIT" => Ok(OrderKind::StopLossLimit),
-        "TAKE_PROFIT" => Ok(OrderKind::TakeProfit),
-        "TAKE_PROFIT_LIMIT" => Ok(OrderKind::TakeProfitLimit),
-        _ => Err(BAD_TYPE),
-    }
-}
-
-/// Reads an order and checks which parameters its type wants and which it does not take.
-fn parse<'p>(
-    call: &Call<'_>,
-    kind: OrderKind,
-    client_id: &'p str,
-) -> Result<NewOrder<'p>, ApiError> {
-    let p = call.params;
-    let instrument = call.instrument()?;
-    let side = call.side()?;
-    if let Some(mode) = p.get("selfTradePreventionMode")?
-        && !STP_MODES.contains(&mode)
-    {
-        return Err(ApiError::bad_value("selfTradePreventionMode"));
-    }
-    if p.integer("strategyType")?.is_some_and(|n| n < 1_000_000) {
-        return Err(ApiError::bad_value("strategyType"));
-    }
-    p.integer("strategyId")?;
-    let takes_tif = kind.has_price() && kind != OrderKind::LimitMaker;
-    let tif = match p.get("timeInForce")? {
-        Some(_) if !takes_tif => return Err(ApiError::unexpected("timeInForce")),
-        None if takes_tif => return Err(ApiError::missing("timeInForce")),
-        None | Some("GTC") => TimeInForce::Gtc,
-        Some("IOC") => TimeInForce::Ioc,
-        Some("FOK") => TimeInForce::Fok,
-        Some(_) => return Err(BAD_TIME_IN_FORCE),
-    };
-    let wanted = |name: &str, takes: bool| match (p.decimal(name)?, takes) {
-        (Some(_), false) => Err(ApiError::unexpected(name)),
-        (None, true) => Err(ApiError::missing(name)),
-        (value, _) => Ok(value.unwrap_or_default()),
-    };
-    let price = wanted("price", kind.has_price())?;
-    let stop_price = wanted("stopPrice", kind.is_conditional())?;
-    let quote = p.decimal("quoteOrderQty")?;
-    let quantity = p.decimal("quantity")?;
-    let (quantity, quote_quantity) = match (quantity, quote, kind) {
-        (Some(_), Some(_), OrderKind::Market) => return Err(BAD_COMBINATION),
-        (None, Some(quote), OrderKind::Market) if !quote.is_zero() => (Decimal::ZERO, quote),
-        (_, Some(_), _) => return Err(ApiError::unexpected("quoteOrderQty")),
-        (Some(quantity), None, _) => (quantity, Decimal::ZERO),
-        (None, None, _) => return Err(ApiError::missing("quantity")),
-    };
-    Ok(NewOrder {
-        account: call.account,
-        instrument,
-        side,
-        kind,
-        tif,
-        quantity,
-        quote_quantity,
-        price,
-        stop_price,
-        position_side: PositionSide::Both,
-        reduce_only: false,
-        client_id,
-    })
-}
-
 fn body(order: &Order) -> SpotOrderBody {
     SpotOrderBody {
         price: f8(order.price),
@@ -334,6 +261,8 @@ fn body(order: &Order) -> SpotOrderBody {
         kind: order.kind,
         side: order.side,
         stop_price: None,
+        trailing_delta: order.trail.map(|t| t.delta()),
+        trailing_time: order.trail.map(|t| trailing_time(&t)),
         iceberg_qty: None,
         time: None,
         update_time: None,
@@ -374,12 +303,21 @@ fn canceled<'o>(call: &Call<'_>, order: &'o Order, request_id: &'o str) -> SpotO
         order_list_id: -1,
         client_order_id: request_id,
         transact_time: Some(order.updated_ms),
-        body: Some(SpotOrderBody {
-            stop_price: order.kind.is_conditional().then(|| f8(order.stop_price)),
-            ..body(order)
-        }),
+        body: Some(SpotOrderBody { stop_price: shown_stop(order), ..body(order) }),
         fills: None,
     }
+}
+
+/// A trailing stop need not have one.
+fn shown_stop(order: &Order) -> Option<Fixed> {
+    let shown =
+        order.kind.is_conditional() && !(order.trail.is_some() && order.stop_price.is_zero());
+    shown.then(|| f8(order.stop_price))
+}
+
+/// When a trailing stop began to follow the price; -1 before.
+pub(super) fn trailing_time(trail: &Trail) -> i64 {
+    trail.since_ms().and_then(|ms| i64::try_from(ms).ok()).unwrap_or(-1)
 }
 
 fn symbol(call: &Call<'_>, order: &Order) -> &'static str {

@@ -131,6 +131,7 @@ fn common(
         max_orders: MAX_ORDERS,
         max_algo_orders: MAX_CONDITIONAL,
         max_position: Decimal::ZERO,
+        trailing: None,
         brackets: Vec::new(),
     }
 }

@@ -283,6 +283,7 @@ pub(super) fn new_order<'n>(account: usize, spec: &Spec, name: &'n str) -> NewOr
         quote_quantity: spec.quote_quantity,
         price: spec.price,
         stop_price: spec.trigger.map_or(Decimal::ZERO, |t| t.price),
+        trailing_delta: None,
         position_side: spec.position_side,
         reduce_only: spec.reduce_only,
         client_id: name,

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::order::NewOrder;
+use super::trailing::Trail;
 use super::types::{Filter, Market, OrderKind, PositionSide, Reject, Side, TimeInForce};
 use super::{Engine, filters};
 
@@ -78,8 +79,8 @@ pub(crate) struct Algo {
     pub(crate) created_ms: u64,
     pub(crate) updated_ms: u64,
     pub(crate) triggered_ms: u64,
-    /// Trailing stops: the best price since activation.
-    extreme: Option<Decimal>,
+    /// Trailing stops only.
+    trail: Option<Trail>,
 }
 
 /// All conditional orders.
@@ -210,8 +211,10 @@ impl Engine {
         let now = self.now_ms();
         self.algos.last_id += 1;
         let id = self.algos.last_id;
-        let extreme = (new.kind == AlgoKind::TrailingStopMarket && new.activate_price.is_zero())
-            .then_some(last);
+        let trail = (new.kind == AlgoKind::TrailingStopMarket).then(|| {
+            let from = new.activate_price.is_zero().then_some((last, now));
+            Trail::new(new.callback_rate / Decimal::ONE_HUNDRED, from)
+        });
         self.algos.insert(Algo {
             id,
             order: new,
@@ -220,7 +223,7 @@ impl Engine {
             created_ms: now,
             updated_ms: now,
             triggered_ms: 0,
-            extreme,
+            trail,
         });
         self.algo_changed(id);
         Ok(id)
@@ -309,7 +312,7 @@ impl Engine {
         if !self.algos.has_open(instrument) {
             return;
         }
-        let last = self.last_price(instrument);
+        let (last, now) = (self.last_price(instrument), self.now_ms());
         let ids: Vec<u64> = self
             .algos
             .open
@@ -318,9 +321,10 @@ impl Engine {
             .collect();
         for id in ids {
             let Some(algo) = self.algos.algos.get_mut(&id) else { continue };
-            let due = match algo.order.kind {
-                AlgoKind::TrailingStopMarket => trail(algo, last),
-                _ => reached(&algo.order, last),
+            let order = &algo.order;
+            let due = match &mut algo.trail {
+                Some(trail) => trail.follow(order.side, (last, now), activated(order, last)),
+                None => reached(order, last),
             };
             if due {
                 self.fire(id);
@@ -359,6 +363,7 @@ impl Engine {
                 quote_quantity: Decimal::ZERO,
                 price: order.price,
                 stop_price: Decimal::ZERO,
+                trailing_delta: None,
                 position_side: order.position_side,
                 reduce_only: (order.reduce_only || order.close_position) && !hedge,
                 client_id: if taken { &fallback } else { &order.client_id },
@@ -388,30 +393,10 @@ fn reached(order: &NewAlgo, last: Decimal) -> bool {
     if rising { last >= order.trigger_price } else { last <= order.trigger_price }
 }
 
-/// Follows the price with a trailing stop; true when it has come back far enough.
-fn trail(algo: &mut Algo, last: Decimal) -> bool {
-    let order = &algo.order;
-    let Some(best) = algo.extreme else {
-        let active = match order.side {
-            Side::Sell => last >= order.activate_price,
-            Side::Buy => last <= order.activate_price,
-        };
-        if active {
-            algo.extreme = Some(last);
-        }
-        return false;
-    };
-    let distance = order.callback_rate / Decimal::ONE_HUNDRED;
-    let (best, due) = match order.side {
-        Side::Sell => {
-            let best = best.max(last);
-            (best, last <= best * (Decimal::ONE - distance))
-        }
-        Side::Buy => {
-            let best = best.min(last);
-            (best, last >= best * (Decimal::ONE + distance))
-        }
-    };
-    algo.extreme = Some(best);
-    due
+/// Whether a trailing stop begins to follow: its activation price lies on the gaining side.
+fn activated(order: &NewAlgo, last: Decimal) -> bool {
+    match order.side {
+        Side::Sell => last >= order.activate_price,
+        Side::Buy => last <= order.activate_price,
+    }
 }

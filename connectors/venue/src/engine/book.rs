@@ -232,6 +232,7 @@ mod tests {
                     quote_quantity: Decimal::ZERO,
                     price,
                     stop_price: Decimal::ZERO,
+                    trailing_delta: None,
                     position_side: PositionSide::Both,
                     reduce_only: false,
                     client_id: &format!("o{n}"),

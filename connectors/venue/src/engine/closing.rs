@@ -80,6 +80,7 @@ impl Engine {
             quote_quantity: Decimal::ZERO,
             price: Decimal::ZERO,
             stop_price: Decimal::ZERO,
+            trailing_delta: None,
             position_side: c.position_side,
             reduce_only: !hedge,
             client_id: c.client_id,

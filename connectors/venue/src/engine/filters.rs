@@ -70,6 +70,14 @@ pub(crate) fn quantity(i: &Instrument, value: Decimal, market: bool) -> Result<(
     Ok(())
 }
 
+/// TRAILING_DELTA, whose bounds are the same above and below the price throughout the listing.
+pub(crate) fn trailing(i: &Instrument, delta: u64) -> Result<(), Reject> {
+    match i.trailing {
+        Some((min, max)) if (min..=max).contains(&delta) => Ok(()),
+        _ => Err(Reject::Filter(Filter::TrailingDelta, Decimal::ZERO)),
+    }
+}
+
 /// MIN_NOTIONAL / NOTIONAL. The upper bound does not apply to market orders (`applyMaxToMarket`
 /// is false throughout the listing).
 pub(crate) fn notional(i: &Instrument, value: Decimal, market: bool) -> Result<(), Reject> {

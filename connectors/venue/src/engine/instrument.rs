@@ -41,6 +41,8 @@ pub(crate) struct Instrument {
     pub(crate) max_algo_orders: usize,
     /// Spot only: the most of the base asset an account may hold or be buying; zero for none.
     pub(crate) max_position: Decimal,
+    /// Spot only: the least and the greatest distance of a trailing stop, in basis points.
+    pub(crate) trailing: Option<(u64, u64)>,
     pub(crate) brackets: Vec<Bracket>,
 }
 

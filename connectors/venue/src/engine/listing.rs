@@ -107,6 +107,7 @@ fn spot(row: &Row) -> Instrument {
         band_around_trigger: false,
         band_both_ways: true,
         max_algo_orders: 5,
+        trailing: Some((10, 2_000)),
         brackets: Vec::new(),
         ..common(row)
     }
@@ -158,6 +159,7 @@ fn common(row: &Row) -> Instrument {
         max_orders: 200,
         max_algo_orders: 0,
         max_position: Decimal::ZERO,
+        trailing: None,
         brackets: Vec::new(),
     }
 }

@@ -93,6 +93,7 @@ impl Engine {
             closing,
             price: new.price,
             stop_price: new.stop_price,
+            trail: self.trail_of(new),
             quantity,
             quote_quantity: new.quote_quantity,
             executed: Decimal::ZERO,

@@ -21,6 +21,7 @@ mod report;
 mod rules;
 mod spot;
 mod store;
+mod trailing;
 mod types;
 
 pub(crate) use account::{Account, Balance, MARGIN_ASSET, Margin};
@@ -35,6 +36,7 @@ pub(crate) use linear::Amendment;
 pub(crate) use listing::{brackets, dec};
 pub(crate) use order::{NewOrder, Order, Trade};
 pub(crate) use price::Feed;
+pub(crate) use trailing::Trail;
 pub(crate) use types::{Filter, Reject};
 pub use types::{Market, OrderKind, PositionSide, Rules, Side, Status, TimeInForce, TradingStatus};
 
@@ -307,6 +309,7 @@ mod tests {
             quote_quantity: Decimal::ZERO,
             price: price.map_or(Decimal::ZERO, d),
             stop_price: Decimal::ZERO,
+            trailing_delta: None,
             position_side: PositionSide::Both,
             reduce_only: false,
             client_id: "c",

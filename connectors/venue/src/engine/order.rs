@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 
+use super::trailing::Trail;
 use super::types::{OrderKind, PositionSide, Side, Status, TimeInForce};
 
 /// A request to trade, already parsed; amounts are as sent.
@@ -18,6 +19,9 @@ pub(crate) struct NewOrder<'a> {
     pub(crate) quote_quantity: Decimal,
     pub(crate) price: Decimal,
     pub(crate) stop_price: Decimal,
+    /// Spot stops that follow the price: how far behind, in basis points. A stop price then only
+    /// says where the following begins; zero begins at once.
+    pub(crate) trailing_delta: Option<u64>,
     pub(crate) position_side: PositionSide,
     pub(crate) reduce_only: bool,
     pub(crate) client_id: &'a str,
@@ -40,6 +44,8 @@ pub(crate) struct Order {
     pub(crate) closing: bool,
     pub(crate) price: Decimal,
     pub(crate) stop_price: Decimal,
+    /// Spot stops that follow the price.
+    pub(crate) trail: Option<Trail>,
     pub(crate) quantity: Decimal,
     pub(crate) quote_quantity: Decimal,
     pub(crate) executed: Decimal,

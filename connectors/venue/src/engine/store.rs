@@ -194,6 +194,7 @@ mod tests {
             closing: false,
             price: Decimal::ONE,
             stop_price: Decimal::ZERO,
+            trail: None,
             quantity: Decimal::ONE,
             quote_quantity: Decimal::ZERO,
             executed: Decimal::ZERO,

@@ -168,6 +168,7 @@ pub(crate) enum Filter {
     MaxOrders,
     MaxAlgoOrders,
     MaxPosition,
+    TrailingDelta,
 }
 
 /// Why the engine refused something. Each front has its own numbers and texts for these.

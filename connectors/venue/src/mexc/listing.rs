@@ -115,6 +115,7 @@ fn common(
         max_orders: 200,
         max_algo_orders: 50,
         max_position: Decimal::ZERO,
+        trailing: None,
         brackets: Vec::new(),
     }
 }

@@ -68,7 +68,7 @@ fn execution_report(
         _ => (own, ""),
     };
     let traded = |value: fn(&Trade) -> Decimal| f8(trade.map(value).unwrap_or_default());
-    let report = json!({
+    let mut report = json!({
         "e": "executionReport",
         "E": server_ms,
         "s": symbol,
@@ -103,5 +103,11 @@ fn execution_report(
         "Q": f8(order.quote_quantity),
         "V": super::super::spot::STP,
     });
+    if let Some(trail) = order.trail {
+        report = extended(report, json!({"d": trail.delta()}));
+        if let Some(since) = trail.since_ms() {
+            report = extended(report, json!({"D": since}));
+        }
+    }
     if order.working { extended(report, json!({"W": order.created_ms})) } else { report }
 }

@@ -100,6 +100,7 @@ fn place(call: &mut Call<'_>, f: &Fields) -> Result<u64, ApiError> {
         quote_quantity: Decimal::ZERO,
         price,
         stop_price: Decimal::ZERO,
+        trailing_delta: None,
         position_side: terms.position_side,
         reduce_only: terms.reduce_only,
         client_id: &terms.client_id,

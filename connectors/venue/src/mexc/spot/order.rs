@@ -135,6 +135,7 @@ fn parse<'n>(
         quote_quantity: amount("quoteOrderQty", by_quote)?,
         price: amount("price", kind.has_price())?,
         stop_price: Decimal::ZERO,
+        trailing_delta: None,
         position_side: PositionSide::Both,
         reduce_only: false,
         client_id: name,

@@ -357,6 +357,7 @@ mod tests {
             succeeded: true,
             gas_used: 21_000,
             gas_price: None,
+            l1_fee: None,
         }
     }
 

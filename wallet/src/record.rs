@@ -114,12 +114,16 @@ pub struct Mined {
     pub gas_used: u64,
     /// The price paid, in wei per gas. None on nodes that do not tell.
     pub gas_price: Option<U256>,
+    /// What was paid beside the gas, in wei: on Base and Optimism, for being written down on Ethereum.
+    #[serde(default)]
+    pub l1_fee: Option<U256>,
 }
 
 impl Mined {
-    /// What the gas cost, in wei.
+    /// What it cost, in wei: gas, and what is paid beside it.
     pub fn fee(&self) -> Option<U256> {
-        self.gas_price?.checked_mul(U256::from(self.gas_used))
+        let gas = self.gas_price?.checked_mul(U256::from(self.gas_used))?;
+        gas.checked_add(self.l1_fee.unwrap_or_default())
     }
 }
 
@@ -133,6 +137,34 @@ impl From<&Receipt> for Mined {
             succeeded: receipt.status.is_none_or(|status| !status.is_zero()),
             gas_used: receipt.gas_used.to(),
             gas_price: receipt.effective_gas_price,
+            l1_fee: receipt.l1_fee,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_paid_beside_the_gas_is_part_of_the_fee() {
+        let receipt = |rest: &str| -> Receipt {
+            let hash = B256::repeat_byte(1);
+            let text = format!(
+                r#"{{"transactionHash":"{hash}","blockHash":"{hash}","blockNumber":"0x10",
+                    "status":"0x1","gasUsed":"0x5208","effectiveGasPrice":"0xa"{rest}}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let fee = |receipt: Receipt| Mined::from(&receipt).fee();
+        assert_eq!(fee(receipt("")), Some(U256::from(210_000)));
+        assert_eq!(fee(receipt(r#","l1Fee":"0x7""#)), Some(U256::from(210_007)));
+        // Records that were kept before know of no such thing.
+        let kept: Mined = serde_json::from_value(serde_json::json!({
+            "hash": B256::ZERO, "block": 1, "block_hash": B256::ZERO, "succeeded": true,
+            "gas_used": 2, "gas_price": "0x3",
+        }))
+        .unwrap();
+        assert_eq!(kept.fee(), Some(U256::from(6)));
     }
 }

@@ -197,6 +197,7 @@ mod tests {
             status: Some(U64::from(1)),
             gas_used: U64::from(1),
             effective_gas_price: None,
+            l1_fee: None,
             contract_address: None,
             logs,
         }
@@ -258,6 +259,7 @@ mod tests {
             succeeded: true,
             gas_used: 100_000,
             gas_price: gas_price.map(U256::from),
+            l1_fee: None,
         };
         let (one, two) = (mined(Some(1_000_000_000)), mined(Some(3_000_000_000)));
         let fee = gas_fee("ETH", [&one, &two].into_iter()).unwrap();

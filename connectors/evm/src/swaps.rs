@@ -153,7 +153,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
     /// order waits.
     ///
     /// # Errors
-    /// [`Error`] if a pair cannot be traded, a node does not answer or serves another chain, or two
+    /// [`Error`](enum@Error) if a pair cannot be traded, a node does not answer or serves another chain, or two
     /// pairs have one symbol.
     pub async fn warm_up(&self) -> Result<Vec<Instrument>, Error> {
         let mut instruments: Vec<Instrument> = Vec::new();

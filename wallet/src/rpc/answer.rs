@@ -63,6 +63,10 @@ pub struct Receipt {
     /// The price paid, in wei per gas.
     #[serde(default)]
     pub effective_gas_price: Option<U256>,
+    /// What a chain on top of another charges for writing it down there, in wei (OP Stack
+    /// specification, "Exec Engine: L1-Cost fees"; Base and Optimism). None elsewhere.
+    #[serde(default)]
+    pub l1_fee: Option<U256>,
     /// The contract it created.
     #[serde(default)]
     pub contract_address: Option<Address>,

@@ -40,7 +40,7 @@ pub(crate) fn id(text: &str) -> ClientOrderId {
 /// which an estimate within the second does not see, and no margin in percent covers.
 const GAS: Option<u64> = Some(400_000);
 
-fn patient() -> WalletConfig {
+pub(crate) fn patient() -> WalletConfig {
     let mut config = WalletConfig::new(Policy::open());
     config.life.poll = Duration::from_millis(50);
     config
@@ -79,13 +79,18 @@ impl Market {
             Pair::new(COIN, self.token),
             Pair::new(self.token, self.wrapped).called(symbol("PLNWETH")),
         ];
-        (self.trading(network, pairs), network)
+        (self.trading(network, pairs, patient()), network)
     }
 
-    /// An account with other pairs.
-    pub(crate) fn trading(&self, network: &'static Faulty, pairs: Vec<Pair>) -> TestSwaps {
+    /// An account with other pairs, or under other limits.
+    pub(crate) fn trading(
+        &self,
+        network: &'static Faulty,
+        pairs: Vec<Pair>,
+        config: WalletConfig,
+    ) -> TestSwaps {
         let rpc = Rpc::new(network, SystemClock, 31337, vec![self.anvil.url()]).with_rounds(1);
-        let wallet = Wallet::new(account(0), self.chain.clone(), rpc, self.store, patient());
+        let wallet = Wallet::new(account(0), self.chain.clone(), rpc, self.store, config);
         let mut rules = SwapRules::default();
         rules.gas_limit = GAS;
         Swaps::new(Venue::Ethereum, wallet.unwrap(), pairs, rules).unwrap()

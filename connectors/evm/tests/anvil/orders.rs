@@ -6,10 +6,12 @@ use hoox_connector::{
     Asset, Decimal, Exchange, Filter, InstrumentStatus, NewOrder, OperationKind, OrderStatus,
     Refused, RejectReason, Side, TimeInForce, Timestamp,
 };
-use hoox_wallet::{Address, U256, format_units};
+use hoox_wallet::{Address, AllowList, Policy, U256, format_units};
 
 use crate::anvil::account;
-use crate::market::{COIN, Market, TestSwaps, accepted, dec, ended, id, market, prepared, symbol};
+use crate::market::{
+    COIN, Market, TestSwaps, accepted, dec, ended, id, market, patient, prepared, symbol,
+};
 
 async fn held(swaps: &TestSwaps, token: Address) -> Decimal {
     let wallet = swaps.wallet();
@@ -142,9 +144,35 @@ async fn what_cannot_be_is_refused_before_anything_is_signed() {
     // A token without a pool is a pair that does not trade.
     let other = market_.anvil.token(account(0).address(), U256::from(1)).await;
     let pair = hoox_evm::Pair::new(other, COIN).called(symbol("OTHER"));
-    let lone = market_.trading(network, vec![pair]);
+    let lone = market_.trading(network, vec![pair], patient());
     let instrument = lone.instrument(symbol("OTHER")).await.unwrap().unwrap();
     assert_eq!(instrument.status, InstrumentStatus::Halted);
+}
+
+#[tokio::test]
+async fn gas_above_the_trap_and_tokens_off_the_list_sign_nothing() {
+    let market_ = Market::open(false).await;
+    let (_, network) = market_.swaps();
+    let mut trap = patient();
+    trap.fees.max_gas_price = Some(1);
+    let mut closed = patient();
+    closed.policy = Policy::default();
+    closed.policy.unlimited = true;
+    closed.policy.tokens = AllowList::only([market_.wrapped]);
+    for (config, reason, says) in [
+        (trap, RejectReason::Other, "gas costs"),
+        (closed, RejectReason::Permission, "list of tokens"),
+    ] {
+        let pair = hoox_evm::Pair::new(market_.token, COIN);
+        let swaps = market_.trading(network, vec![pair], config);
+        for side in [Side::Buy, Side::Sell] {
+            let refused = market(&swaps, "order", side, "PLNETH", "1").await.unwrap_err();
+            let Refused::Rejected(rejection) = refused else { panic!("{refused:?}") };
+            assert_eq!(rejection.reason, reason, "{rejection:?}");
+            assert!(rejection.message.contains(says), "{rejection:?}");
+        }
+    }
+    assert!(market_.store.records().is_empty());
 }
 
 #[tokio::test]

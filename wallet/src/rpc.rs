@@ -5,7 +5,7 @@ mod question;
 mod url;
 
 use core::fmt;
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -76,7 +76,8 @@ impl RpcError {
 /// The nodes of one chain.
 ///
 /// Reads are asked of one endpoint after the other until one answers, for as many rounds as
-/// configured; a transaction is sent once. Each endpoint is asked for its chain id before its first
+/// configured; a transaction is sent once. The first that is asked is the one that answered last, so
+/// that what is sent again after a silence goes to another. Each endpoint is asked for its chain id before its first
 /// use and is not used if it is wrong. Clones share what they know of the endpoints.
 #[derive(Clone)]
 pub struct Rpc<T, C> {
@@ -84,6 +85,8 @@ pub struct Rpc<T, C> {
     clock: C,
     chain_id: u64,
     endpoints: Arc<[Endpoint]>,
+    /// The endpoint that is asked first.
+    first: Arc<AtomicUsize>,
     next_id: Arc<AtomicU64>,
     rounds: u32,
 }
@@ -103,6 +106,7 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
             clock,
             chain_id,
             endpoints,
+            first: Arc::default(),
             next_id: Arc::new(AtomicU64::new(1)),
             rounds: 3,
         }
@@ -148,9 +152,12 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
             if round > 0 {
                 self.clock.sleep(PAUSE * 2_u32.saturating_pow(round - 1)).await;
             }
-            for endpoint in self.endpoints.iter() {
+            for (at, endpoint) in self.in_order() {
                 match self.ask_endpoint(endpoint, questions).await {
-                    Ok(answers) => return Ok(answers),
+                    Ok(answers) => {
+                        self.first.store(at, Ordering::Relaxed);
+                        return Ok(answers);
+                    }
                     // A wrong chain is the graver news: it must not hide behind a timeout.
                     Err(_) if matches!(last, RpcError::WrongChain { .. }) => {}
                     Err(error) => last = error,
@@ -174,7 +181,7 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
     pub async fn broadcast(&self, raw: &Bytes) -> Result<B256, RpcError> {
         let question = [Question::send(raw)];
         let mut last = RpcError::NoEndpoint;
-        for endpoint in self.endpoints.iter() {
+        for (at, endpoint) in self.in_order() {
             // Before anything is sent, so that a failure here leaves nothing in doubt.
             if let Err(error) = self.check(endpoint).await {
                 last = match error {
@@ -185,7 +192,10 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
             }
             match self.send(endpoint, &question).await {
                 Err(RpcError::NotSent(reason)) => last = RpcError::NotSent(reason),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.first.store(at + 1, Ordering::Relaxed);
+                    return Err(error);
+                }
                 Ok(answers) => {
                     let answer = answers.into_iter().next();
                     return answer.ok_or(RpcError::Unreadable("no answer"))?.read();
@@ -210,6 +220,13 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
             }
         }
         if answered { Ok(()) } else { last }
+    }
+
+    /// Every endpoint once, with its number.
+    fn in_order(&self) -> impl Iterator<Item = (usize, &Endpoint)> {
+        let all = self.endpoints.iter().enumerate();
+        let first = self.first.load(Ordering::Relaxed) % self.endpoints.len().max(1);
+        all.clone().skip(first).chain(all.take(first))
     }
 
     async fn ask_endpoint(

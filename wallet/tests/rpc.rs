@@ -177,6 +177,28 @@ async fn a_transaction_that_did_not_leave_is_handed_to_the_next_node() {
 }
 
 #[tokio::test]
+async fn after_a_silence_another_node_is_asked_first() {
+    let hash = "0x0707070707070707070707070707070707070707070707070707070707070707";
+    let nodes = Nodes::new(Does::MaybeSent, Does::Answer(hash));
+    let rpc = nodes.rpc();
+    let bytes = Bytes::from_static(&[2]);
+    assert!(matches!(rpc.broadcast(&bytes).await, Err(RpcError::NoAnswer(_))));
+    assert_eq!(rpc.broadcast(&bytes).await, Ok(B256::repeat_byte(7)));
+    assert_eq!((nodes.asked(0).len(), nodes.asked(1).len()), (1, 1));
+    // Who answers stays the first, of a clone as well.
+    let read: Result<B256, _> = rpc.clone().ask(Question::block_number()).await;
+    assert!(read.is_ok());
+    assert_eq!((nodes.asked(0).len(), nodes.asked(1).len()), (1, 2));
+    // And the other way about, where the second is the silent one.
+    let nodes = Nodes::new(Does::Answer("0x7"), Does::MaybeSent);
+    let rpc = nodes.rpc();
+    for _ in 0..2 {
+        assert_eq!(rpc.ask(Question::block_number()).await, Ok(U64::from(7)));
+    }
+    assert!(nodes.asked(1).is_empty());
+}
+
+#[tokio::test]
 async fn a_batch_is_one_request_and_too_long_a_one_is_none() {
     let nodes = Nodes::new(Does::Answer("0x7"), Does::NotSent);
     let questions = vec![Question::block_number(); 100];

@@ -113,6 +113,14 @@ test("gas above the trap signs nothing", async () => {
   await chain.ask("anvil_setNextBlockBaseFeePerGas", "0x3b9aca00");
   await chain.ask("anvil_mine", "0x1");
   await refused(pay({ gasLimit: 1e9 }), 403, "FEE_LIMIT");
+  for (const [limit, usual] of [
+    [{ maxGasLimit: 20999 }, { maxGasLimit: 3_000_000 }],
+    [{ maxFee: "21000" }, { maxFee: null }],
+  ]) {
+    await world.configure({ dex: limit });
+    await refused(pay(), 403, "FEE_LIMIT");
+    await world.configure({ dex: usual });
+  }
 });
 
 test("worth decides: confirmed above 1000 dollars, refused above the limit", async () => {

@@ -5,6 +5,8 @@ import { asker, startChain, startProxy, startWallet } from "./chain.mjs";
 import { startVenue, until } from "./world.mjs";
 
 const FRIEND = `0x${"77".repeat(20)}`;
+/** Of anvil's first account: everybody's. */
+const KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
 let chain, proxy, venue, world, done, refused;
 
@@ -38,6 +40,26 @@ test("a node that is down is told, and nothing is signed", async () => {
     proxy.isDown = false;
   }
   await done(pay());
+});
+
+test("where one node falls silent another is asked, and sent to", async () => {
+  // Of another account, whose nonces nobody else knows: anvil's first.
+  const bindings = { WALLET_PK_SECRET: KEY };
+  const other = await startWallet(`${proxy.url},${chain.url}`, venue, { bindings });
+  try {
+    await other.configure({ security: { whitelistedContracts: [FRIEND] } });
+    const expected = asker(other, chain);
+    await expected.done(pay());
+    const before = await chain.balance(FRIEND);
+    // In the moment in which it is handed a transaction.
+    proxy.before = (methods) => methods.includes("eth_sendRawTransaction") && (proxy.isDown = true);
+    await expected.done(pay());
+    await expected.done(pay());
+    assert.equal((await chain.balance(FRIEND)) - before, 2n * 10n ** 15n);
+  } finally {
+    [proxy.before, proxy.isDown] = [() => false, false];
+    await other.stop();
+  }
 });
 
 test("a lost reply is looked up, and never signed again", async () => {

@@ -62,6 +62,10 @@ pub(crate) struct Dex {
     slippage_tolerance: Number,
     gas_multiplier: Number,
     max_approval_amount: String,
+    /// The most gas of one transaction; a key of ours.
+    max_gas_limit: u64,
+    /// The most that one transaction's gas may cost, in wei; a key of ours.
+    max_fee: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +101,8 @@ impl Default for Dex {
             slippage_tolerance: Number::from_f64(0.5).unwrap_or_else(|| 0.into()),
             gas_multiplier: Number::from_f64(1.2).unwrap_or_else(|| 1.into()),
             max_approval_amount: format!("1{}", "0".repeat(24)),
+            max_gas_limit: FeeLimits::default().max_gas,
+            max_fee: None,
         }
     }
 }
@@ -131,6 +137,9 @@ impl Settings {
         let wallet = find(KEY).and_then(read).or_else(|| read("{}")).unwrap_or_default();
         let mut fees = FeeLimits::default();
         fees.max_gas_price = gas_trap(find("web3:max_gas_price_gwei"));
+        fees.max_gas = wallet.dex.max_gas_limit;
+        // Checked to be a number, as the rest of the document.
+        fees.max_total_fee = wallet.dex.max_fee.as_ref().and_then(|wei| parse_integer(wei).ok());
         fees.gas_multiplier_percent =
             hundredths(&wallet.dex.gas_multiplier).unwrap_or(fees.gas_multiplier_percent);
         Self { wallet, halted: ConfigSnapshot::parse(find).kill_switch, fees }
@@ -213,7 +222,8 @@ impl Document {
     fn check(&self, env: &Env) -> Result<(), Refusal> {
         let known = chains::known(env);
         let is_known = |name: &String| known.iter().any(|chain| chain.name == *name);
-        let Dex { slippage_tolerance, gas_multiplier, max_approval_amount } = &self.dex;
+        let Dex { slippage_tolerance, gas_multiplier, max_approval_amount, max_fee, .. } =
+            &self.dex;
         let within = |number, least, most| {
             hundredths(number).is_some_and(|it: u32| (least..=most).contains(&it))
         };
@@ -229,6 +239,7 @@ impl Document {
             ("dex.slippageTolerance", within(slippage_tolerance, 0, 10_000)),
             ("dex.gasMultiplier", within(gas_multiplier, 100, 1_000)),
             ("dex.maxApprovalAmount", parse_integer(max_approval_amount).is_ok()),
+            ("dex.maxFee", max_fee.as_ref().is_none_or(|wei| parse_integer(wei).is_ok())),
             ("security.maxTransactionValueUsd", value.and_then(millionths).is_some()),
             (
                 "security.whitelistedContracts",
@@ -301,6 +312,7 @@ mod tests {
                 "dex": {
                     "slippageTolerance": 0.5, "gasMultiplier": 1.2,
                     "maxApprovalAmount": "1000000000000000000000000",
+                    "maxGasLimit": 3000000, "maxFee": null,
                 },
                 "security": {
                     "maxTransactionValueUsd": 10000, "maxDailyValueUsd": null, "dryRun": false,

@@ -170,6 +170,12 @@ pub(crate) fn coded(
     })
 }
 
+/// What a refusal over a socket means.
+pub(crate) fn refusal(market: Market, code: i64, message: &str) -> VenueError {
+    let other = || VenueError::Rejected(Rejection::new(Reason::Other, code, message));
+    coded(market, 400, Headers::none(), code, message).err().unwrap_or_else(other)
+}
+
 /// An answer without a code: a proxy's page, a plain text, or nothing.
 fn uncoded(
     market: Market,
@@ -187,8 +193,8 @@ fn uncoded(
         503 if market == Market::Linear && text.starts_with("Service Unavailable") => {
             throttled(ThrottleKind::Overloaded)
         }
-        // The firewall stands before the engine.
-        403 => VenueError::Rejected(Rejection::new(Reason::Permission, 403, "HTTP 403")),
+        // The firewall stands before the engine; it shuts out an address for a while.
+        403 => throttled(ThrottleKind::Banned),
         451 => VenueError::Rejected(Rejection::new(Reason::Permission, 451, "HTTP 451")),
         404 | 405 => {
             let code = i64::from(status);

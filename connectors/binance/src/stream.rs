@@ -12,11 +12,11 @@ use hoox_connector::json::write_escaped;
 use hoox_connector::stream::StreamLimits;
 use hoox_connector::{
     BookRule, Channel, EncodeError, Event, Frame, KeepAlive, Market, RequestBuf, Socket,
-    StreamError, StreamProvider, Timestamp, Topic, write_encoded,
+    StreamError, StreamProvider, Timestamp, Topic, VenueError, write_encoded,
 };
 
 use crate::frame::{Call, server_pings};
-use crate::{Binance, encode, events};
+use crate::{Binance, encode, errors, events};
 
 /// The most streams of one connection (spot web-socket-streams.md, "WebSocket Limits").
 const TOPICS_MAX: usize = 1024;
@@ -106,6 +106,10 @@ impl StreamProvider for Binance {
     }
 
     #[inline]
+    fn refusal(&self, code: i64, message: &str) -> VenueError {
+        errors::refusal(self.market, code, message)
+    }
+
     fn read(&self, frame: Frame<'_>, events: &mut dyn FnMut(Event)) -> Result<(), StreamError> {
         match frame {
             Frame::Text(text) => events::read(self, text, events),

@@ -282,7 +282,7 @@ fn pages_empty_bodies_and_broken_json_are_unknown_unless_the_engine_cannot_have_
                 (502, Unknown),
                 (504, Unknown),
                 (301, Unknown),
-                (403, Reject(Reason::Permission)),
+                (403, Throttle(ThrottleKind::Banned)),
                 (404, Reject(Reason::InvalidRequest)),
                 (451, Reject(Reason::Permission)),
                 (418, Throttle(ThrottleKind::Banned)),

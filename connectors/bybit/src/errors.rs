@@ -155,6 +155,13 @@ pub(crate) fn coded(
     })
 }
 
+/// What a refusal over a socket means.
+pub(crate) fn refusal(code: i64, message: &str) -> VenueError {
+    let other = || rejected(Reason::Other, code, message);
+    // Any kind that changes no order will do.
+    coded(OperationKind::Balances, 200, Headers::none(), code, message).err().unwrap_or_else(other)
+}
+
 /// What the code of one order in a batch means, for the order alone.
 pub(crate) fn in_batch(code: i64, message: &str, status: u16) -> Result<Rejection, VenueError> {
     match class(code, message, status) {

@@ -7,10 +7,10 @@ use hoox_connector::json::write_escaped;
 use hoox_connector::stream::StreamLimits;
 use hoox_connector::{
     BookRule, Channel, EncodeError, Event, Frame, KeepAlive, Market, RequestBuf, Socket,
-    StreamError, StreamProvider, Timestamp, Topic,
+    StreamError, StreamProvider, Timestamp, Topic, VenueError,
 };
 
-use crate::{Bybit, encode, events, frame};
+use crate::{Bybit, encode, errors, events, frame};
 
 /// The most topics of one request on spot (v5 ws/connect, "Public channel - Args limits").
 const SPOT_TOPICS_MAX: usize = 10;
@@ -87,6 +87,10 @@ impl StreamProvider for Bybit {
     }
 
     #[inline]
+    fn refusal(&self, code: i64, message: &str) -> VenueError {
+        errors::refusal(code, message)
+    }
+
     fn read(&self, frame: Frame<'_>, events: &mut dyn FnMut(Event)) -> Result<(), StreamError> {
         match frame {
             Frame::Text(text) => events::read(self.market, text, events),

@@ -246,6 +246,14 @@ impl OrderBook {
         }
     }
 
+    /// Of what waits for a snapshot keeps the newest updates, with no more than this many price levels.
+    pub fn limit_waiting(&mut self, levels_max: usize) {
+        while self.waiting.len() > WAITING_UPDATES_MAX || self.waiting_levels > levels_max {
+            let Some(oldest) = self.waiting.pop_front() else { break };
+            self.waiting_levels -= oldest.bids.len() + oldest.asks.len();
+        }
+    }
+
     /// How much memory the book holds beyond its own size, in bytes.
     pub fn heap_bytes(&self) -> usize {
         let waiting = self.waiting.capacity() * size_of::<BookUpdate>()
@@ -339,10 +347,7 @@ impl OrderBook {
         }
         self.waiting_levels += update.bids.len() + update.asks.len();
         self.waiting.push_back(update);
-        while self.waiting.len() > WAITING_UPDATES_MAX || self.waiting_levels > WAITING_LEVELS_MAX {
-            let Some(oldest) = self.waiting.pop_front() else { break };
-            self.waiting_levels -= oldest.bids.len() + oldest.asks.len();
-        }
+        self.limit_waiting(WAITING_LEVELS_MAX);
     }
 }
 

@@ -256,6 +256,12 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
         self.limits.hold(throttle.kind, now.after(wait));
     }
 
+    /// Whether the venue shuts us out, so that not even a connection is to be opened.
+    #[cfg(all(feature = "websocket", not(target_arch = "wasm32")))]
+    pub(crate) fn is_banned(&self) -> bool {
+        self.limits.is_banned(&self.clock)
+    }
+
     /// An operation on an order, whose lost reply is an outcome and not an error.
     pub(crate) async fn change(
         &self,

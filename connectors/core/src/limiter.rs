@@ -255,6 +255,11 @@ impl Limiter {
         }
     }
 
+    /// Whether the venue shuts us out.
+    pub fn is_banned(&self, now: Moment) -> bool {
+        self.held.is_some_and(|held| held.kind == ThrottleKind::Banned && held.until > now.at)
+    }
+
     /// What was taken for the moment `from` turned out to be `to`.
     pub fn moved(&mut self, from: Moment, to: Moment) {
         let by = i128::from(to.at.as_millis()) - i128::from(from.at.as_millis());

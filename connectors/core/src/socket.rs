@@ -7,6 +7,15 @@
 //! A connection that the venue's own pings would leave for dead only after minutes is watched by TCP
 //! keep-alive beneath: the system probes a host that is silent for 15 seconds, and ends the
 //! connection when it stays silent for 30. Nothing is added to what the venue is sent.
+//!
+//! While the venue shuts the client out, no connection is tried either.
+//!
+//! Two metrics beside those of [`Client`](crate::Client), with the `stream` (public, market, private or
+//! entry) as a label: `hoox_reconnects_total`, and `hoox_bad_frames_total` with the `cause`.
+//!
+//! The WebSocket library logs whole frames through the `log` crate at level trace, with keys and
+//! signatures in them, and so does the HTTP library beneath: whoever collects `log` records keeps to
+//! debug and what is graver (`log`'s feature `release_max_level_debug`).
 
 mod account;
 mod account_driver;

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{
     Balance, BookRule, BookTop, EncodeError, Fill, OrderId, OrderReport, Position, Side, Symbol,
-    Timestamp,
+    Timestamp, VenueError,
 };
 
 /// The longest frame that is read, in bytes: the largest book snapshots are a few hundred kilobytes.
@@ -250,6 +250,10 @@ pub trait StreamProvider {
         request_id: u64,
         out: &mut String,
     ) -> Result<(), EncodeError>;
+
+    /// What a refusal means that came over a socket ([`Event::Refused`](crate::Event::Refused)), by the
+    /// venue's table of errors: a key that will not do is another thing than a limit.
+    fn refusal(&self, code: i64, message: &str) -> VenueError;
 
     /// Reads one frame, and hands out what it says; frames of no interest say nothing.
     ///

@@ -232,6 +232,11 @@ pub(crate) fn refusal(
     }
 }
 
+/// What a refusal over a socket means.
+pub(crate) fn refused(market: Market, code: i64, message: &str) -> VenueError {
+    coded(market, 200, Headers::none(), code, message)
+}
+
 /// Classifies the error of one row among several.
 ///
 /// # Errors
@@ -279,8 +284,8 @@ fn uncoded(status: u16, headers: Headers<'_>) -> VenueError {
     match status {
         418 => VenueError::Throttled(throttle(ThrottleKind::Banned, headers)),
         429 => VenueError::Throttled(throttle(ThrottleKind::RequestRate, headers)),
-        // The firewall stands before the engine.
-        403 => rejected(Reason::Permission, "HTTP 403"),
+        // The firewall stands before the engine; it shuts out an address for a while.
+        403 => VenueError::Throttled(throttle(ThrottleKind::Banned, headers)),
         404 | 405 => rejected(Reason::InvalidRequest, "no such endpoint"),
         _ => VenueError::Unknown(UnknownCause::venue(status, 0, "an answer without a code")),
     }

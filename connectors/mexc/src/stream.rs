@@ -12,13 +12,13 @@ use hoox_connector::json::write_escaped;
 use hoox_connector::stream::StreamLimits;
 use hoox_connector::{
     BookRule, Channel, EncodeError, Event, Frame, KeepAlive, Market, Socket, StreamError,
-    StreamProvider, Timestamp, Topic, write_encoded,
+    StreamProvider, Timestamp, Topic, VenueError, write_encoded,
 };
 use hoox_signer::Encoding;
 
 use crate::encode::{hmac_key, unsupported};
 use crate::instruments::WireSymbol;
-use crate::{Mexc, events, proto};
+use crate::{Mexc, errors, events, proto};
 
 /// The most channels of a spot connection.
 const TOPICS_MAX: usize = 30;
@@ -130,6 +130,10 @@ impl StreamProvider for Mexc {
     }
 
     #[inline]
+    fn refusal(&self, code: i64, message: &str) -> VenueError {
+        errors::refused(self.market, code, message)
+    }
+
     fn read(&self, frame: Frame<'_>, events: &mut dyn FnMut(Event)) -> Result<(), StreamError> {
         match (self.market, frame) {
             (Market::Spot, Frame::Binary(bytes)) => proto::read(bytes, events),

@@ -87,6 +87,12 @@ impl SharedLimits {
         shared.accounts.entry(self.seat.account).or_default().learn(limits);
     }
 
+    pub(crate) fn is_banned<C: Clock>(&self, clock: &C) -> bool {
+        let mut shared = self.lock();
+        let now = shared.now(clock);
+        shared.address.is_banned(now)
+    }
+
     pub(crate) fn now<C: Clock>(&self, clock: &C) -> Moment {
         self.lock().now(clock)
     }

@@ -82,6 +82,7 @@ impl<P: ExchangeProvider + StreamProvider, T: Transport, C: Clock> AccountDriver
             tokio::select! {
                 () = no_handle.notified() => return,
                 occurred = poll_fn(|cx| driven.poll(cx, provider, &venue_now)) => match occurred {
+                    Occurrence::Connect(id) if client.is_banned() => driven.cannot_dial(id, None),
                     Occurrence::Connect(id) if !provider.needs_listen_key() => {
                         driven.dial(id, provider.socket_url(Socket::Private, None));
                     }
@@ -122,6 +123,7 @@ impl<P: ExchangeProvider + StreamProvider, T: Transport, C: Clock> AccountDriver
                     // Perhaps for a key that is valid no longer.
                     Occurrence::NotOpened => key = None,
                     Occurrence::Refused => set_clock.set(client.sync_clock().fuse()),
+                    Occurrence::Throttled(throttle) => client.throttled(&throttle),
                     Occurrence::Stopped(refusal) => return work.stop(refusal),
                 },
                 created = &mut create, if !create.is_terminated() => {

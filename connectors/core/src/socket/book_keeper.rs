@@ -11,6 +11,12 @@ use crate::session::Backoff;
 use crate::stream::BookUpdate;
 use crate::{Applied, BookRule, OrderBook, Symbol};
 
+/// How many price levels may wait for snapshots in all books together: 32 MiB of them.
+const WAITING_LEVELS_MAX: usize = 1 << 20;
+
+/// A few updates of any book may wait, however many books there are.
+const WAITING_LEVELS_MIN: usize = 64;
+
 /// Reads that were needed longer ago say nothing about the next one.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
@@ -72,6 +78,7 @@ impl BookKeeper {
     /// Applies an update or a snapshot; nothing, if the book is not kept.
     pub(super) fn apply(&mut self, update: BookUpdate, current: bool) -> Option<(Applied, u64)> {
         let mut books = self.books.lock();
+        let share = (WAITING_LEVELS_MAX / books.len().max(1)).max(WAITING_LEVELS_MIN);
         let book = books.get_mut(&update.symbol)?;
         // The connection that takes over may start behind the one that carries the session.
         let behind = update.snapshot && book.is_whole() && update.last_id <= book.last_id();
@@ -79,6 +86,7 @@ impl BookKeeper {
             return None;
         }
         let applied = book.apply(update);
+        book.limit_waiting(share);
         Some((applied, book.last_id()))
     }
 
@@ -112,5 +120,42 @@ impl BookKeeper {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::Decimal;
+
+    use super::*;
+
+    #[test]
+    fn ten_thousand_books_that_wait_for_snapshots_fit_into_200_megabytes() {
+        let mut keeper = BookKeeper::new(Arc::default(), BookRule::FirstNumber, 256);
+        let symbols = (0..10_000).map(|number| Symbol::new(&format!("B{number}USDT")).unwrap());
+        let symbols: Vec<Symbol> = symbols.collect();
+        symbols.iter().for_each(|symbol| keeper.add(*symbol));
+        let levels: Vec<_> = (1..=10).map(|it| (Decimal::from(it), Decimal::ONE)).collect();
+        for number in 1..=40 {
+            for symbol in &symbols {
+                let update = BookUpdate {
+                    symbol: *symbol,
+                    snapshot: false,
+                    bids: levels.clone(),
+                    asks: levels.clone(),
+                    first_id: Some(number),
+                    last_id: number,
+                    previous_id: None,
+                    at: None,
+                };
+                let (applied, _) = keeper.apply(update, true).unwrap();
+                assert!(matches!(applied, Applied::Waiting | Applied::Lost(_)));
+            }
+        }
+        let books = keeper.books.lock();
+        let held: usize = books.values().map(OrderBook::heap_bytes).sum();
+        assert!(held < 200_000_000, "{held} bytes");
+        // The newest are there: some snapshot will fit them.
+        assert!(books.values().all(|book| book.heap_bytes() > 0));
     }
 }

@@ -14,7 +14,9 @@ use crate::session::{
     ConnectionId, FrameFault, Refusal, Session, SessionAction, SessionConfig, SessionInput,
 };
 use crate::stream::StreamLimits;
-use crate::{Channel, Event, Frame, Socket, StreamProvider, Timestamp, Topic};
+use crate::{
+    Channel, Event, Frame, Socket, StreamProvider, Throttle, Timestamp, Topic, VenueError,
+};
 
 /// What the owner of a stream has to know.
 #[allow(clippy::large_enum_variant)] // boxing would allocate per event
@@ -33,6 +35,8 @@ pub(super) enum Occurrence {
     NotOpened,
     /// The venue refused to authenticate us, which may be the clock's fault.
     Refused,
+    /// The venue turned us away for a limit.
+    Throttled(Throttle),
     /// The session is over.
     Stopped(Refusal),
 }
@@ -323,22 +327,21 @@ impl Driven {
             event => occurred.push_back(Occurrence::Event { event, current }),
         });
         if answers != Answers::default() {
-            self.answered(id, answers);
+            self.answered(id, answers, provider);
         }
         if let Err(error) = result {
             self.bad_frame(id, FrameFault::from(&error), &error);
         }
     }
 
-    fn answered(&mut self, id: ConnectionId, answers: Answers) {
+    fn answered<P: StreamProvider>(&mut self, id: ConnectionId, answers: Answers, provider: &P) {
         if answers.authenticated {
             self.report(id, SessionInput::Authenticated);
         }
         let mut count = answers.subscribed;
         if let Some(refusal) = answers.refused {
             if self.socket == Socket::Private {
-                self.occurred.push_back(Occurrence::Refused);
-                return self.report(id, SessionInput::Refused(refusal));
+                return self.refused(id, refusal, provider);
             }
             // A refused topic is no reason to give up the others.
             count += 1;
@@ -355,6 +358,23 @@ impl Driven {
         }
         if answers.reconnect {
             self.report(id, SessionInput::Reconnect);
+        }
+    }
+
+    /// The private socket does not let us in. What is no fault of the key passes.
+    fn refused<P: StreamProvider>(&mut self, id: ConnectionId, refusal: Refusal, provider: &P) {
+        match provider.refusal(refusal.code, &refusal.message) {
+            VenueError::Rejected(_) => {
+                self.occurred.push_back(Occurrence::Refused);
+                self.report(id, SessionInput::Refused(refusal));
+            }
+            VenueError::Throttled(throttle) => {
+                self.occurred.push_back(Occurrence::Throttled(throttle));
+                self.report(id, SessionInput::Closed);
+            }
+            VenueError::Unknown(_) | VenueError::Malformed(_) => {
+                self.report(id, SessionInput::Closed);
+            }
         }
     }
 

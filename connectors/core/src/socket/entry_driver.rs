@@ -87,6 +87,10 @@ where
                     },
                     Wants::Clock => set_clock.set(client.sync_clock().fuse()),
                     Wants::Pause(throttle) => client.throttled(&throttle),
+                    Wants::Connect(id) if client.is_banned() => {
+                        line.report(id, SessionInput::Closed);
+                    }
+                    Wants::Connect(id) => line.links.dial(id, line.url.to_owned()),
                     Wants::Nothing => return,
                 },
                 () = &mut ping, if !ping.is_terminated() => {}
@@ -112,6 +116,7 @@ enum Wants {
     KeepAlive(ConnectionId),
     Clock,
     Pause(Throttle),
+    Connect(ConnectionId),
     /// The session is over.
     Nothing,
 }
@@ -163,7 +168,7 @@ impl<P: OrderEntry> Line<'_, P> {
                 if self.session.connections() > 1 {
                     metrics::counter!("hoox_reconnects_total", "stream" => "entry").increment(1);
                 }
-                self.links.dial(id, self.url.to_owned());
+                return Some(Wants::Connect(id));
             }
             SessionAction::Authenticate(id) => self.log_on(id, venue_now()),
             SessionAction::Subscribe(id) => self.report(id, SessionInput::Subscribed),

@@ -52,6 +52,7 @@ impl<P: ExchangeProvider + StreamProvider, T: Transport, C: Clock> MarketDriver<
         let permits = &permits;
         let mut reads = FuturesUnordered::new();
         let venue_now = || client.venue_now();
+        let is_banned = || client.is_banned();
         loop {
             let lost = tokio::select! {
                 () = shared.changed.notified() => {
@@ -62,7 +63,7 @@ impl<P: ExchangeProvider + StreamProvider, T: Transport, C: Clock> MarketDriver<
                     None
                 }
                 Some((symbol, number, read)) = reads.next() => work.read(symbol, number, read),
-                lost = poll_fn(|cx| work.poll(cx, &venue_now)) => Some(lost),
+                lost = poll_fn(|cx| work.poll(cx, &venue_now, &is_banned)) => Some(lost),
             };
             if let Some(symbol) = lost
                 && let Some((number, wait)) = work.keeper.begin_read(symbol)
@@ -100,7 +101,12 @@ struct Shard {
 
 impl<P: StreamProvider> Work<'_, P> {
     /// Does what the sessions bring, a shard after the other, until a book has to be read.
-    fn poll(&mut self, cx: &mut Context<'_>, venue_now: &dyn Fn() -> Timestamp) -> Poll<Symbol> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        venue_now: &dyn Fn() -> Timestamp,
+        is_banned: &dyn Fn() -> bool,
+    ) -> Poll<Symbol> {
         loop {
             let mut idle = true;
             for index in 0..self.shards.len() {
@@ -110,7 +116,7 @@ impl<P: StreamProvider> Work<'_, P> {
                         break;
                     };
                     idle = false;
-                    if let Some(lost) = self.occurred(index, it) {
+                    if let Some(lost) = self.occurred(index, it, is_banned) {
                         return Poll::Ready(lost);
                     }
                 }
@@ -169,9 +175,15 @@ impl<P: StreamProvider> Work<'_, P> {
     }
 
     /// What happened on a shard; the symbol of a book that was lost by it.
-    fn occurred(&mut self, index: usize, occurred: Occurrence) -> Option<Symbol> {
+    fn occurred(
+        &mut self,
+        index: usize,
+        occurred: Occurrence,
+        is_banned: &dyn Fn() -> bool,
+    ) -> Option<Symbol> {
         let shard = self.shards.get_mut(index)?;
         match occurred {
+            Occurrence::Connect(id) if is_banned() => shard.driven.cannot_dial(id, None),
             Occurrence::Connect(id) => {
                 let url = self.provider.socket_url(shard.driven.socket(), None);
                 shard.driven.dial(id, url);
@@ -206,6 +218,7 @@ impl<P: StreamProvider> Work<'_, P> {
             Occurrence::Ready { gap: false }
             | Occurrence::NotOpened
             | Occurrence::Refused
+            | Occurrence::Throttled(_)
             | Occurrence::Stopped(_) => {}
         }
         None

@@ -196,13 +196,8 @@ pub(crate) async fn http_403<E: Exchange>() {
     everywhere::<E>(Setup::default(), async |it| {
         let order = it.order();
         it.fault(Fault::new(FaultKind::Http403));
-        match it.client.place(&order).await {
-            Err(Refused::Rejected(it)) if E::VENUE != Venue::Bybit => {
-                assert_eq!((it.reason, it.code), (RejectReason::Permission, 403));
-            }
-            // Bybit bans with it.
-            outcome => assert_eq!(throttled(outcome).kind, ThrottleKind::Banned),
-        }
+        let refused = throttled(it.client.place(&order).await);
+        assert_eq!(refused.kind, ThrottleKind::Banned);
         assert_eq!(it.count(&order), 0);
     })
     .await;

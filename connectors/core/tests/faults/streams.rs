@@ -115,7 +115,9 @@ async fn bad_frames_are_counted_and_logged_once<E: Exchange>(kind: FaultKind) {
     let counted = metrics::set_default_local_recorder(&recorder);
     market_reconnects::<E>(kind, 3).await;
     drop((logged, counted));
-    assert_eq!(Metrics::of(&snapshots).sum("hoox_bad_frames_total[public "), 6);
+    let told = Metrics::of(&snapshots);
+    assert_eq!(told.sum("hoox_bad_frames_total[public "), 6);
+    assert!(told.sum("hoox_reconnects_total[public]") >= 6);
     let text = lines.text();
     assert_eq!(text.matches("frame cannot be read").count(), 2, "{text}");
 }

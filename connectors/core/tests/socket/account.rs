@@ -201,6 +201,32 @@ async fn wrong_credentials_stop_the_feed_with_the_venues_words() {
 }
 
 #[tokio::test]
+async fn a_limit_at_the_door_is_no_fault_of_the_key() {
+    let mut scene = Scene::new(|_| {}).await;
+    for _ in 0..3 {
+        for answer in ["no 429 slow down", "no 500 busy"] {
+            let mut peer = scene.host.accept().await;
+            assert_eq!(peer.hear().await, "auth");
+            peer.say(answer).await;
+        }
+    }
+    let _peer = scene.serve().await;
+    scene.told_in_order(["Connected", "Resynced"]).await;
+}
+
+#[tokio::test]
+async fn a_ban_keeps_the_socket_closed_until_it_ends() {
+    let mut scene = Scene::new(|_| {}).await;
+    let mut peer = scene.host.accept().await;
+    assert_eq!(peer.hear().await, "auth");
+    peer.say("no 418 banned").await;
+    let early = tokio::time::timeout(Duration::from_millis(200), scene.host.accept()).await;
+    assert!(early.is_err(), "an attempt within the ban");
+    let _peer = scene.serve().await;
+    scene.told_in_order(["Connected", "Resynced"]).await;
+}
+
+#[tokio::test]
 async fn a_listen_key_is_in_the_address_and_a_bad_one_is_replaced() {
     let mut scene = Scene::new(|words| words.listen_key = true).await;
     scene.rest.set(Kind::CreateListenKey, "key-1");

@@ -3,7 +3,7 @@ use std::time::Duration;
 use hoox_connector::socket::{EntryClient, EntryConfig, EntryState};
 use hoox_connector::{
     ClientOrderId, MemoryTransport, NotSent, OrderClass, Outcome, Refused, RejectReason,
-    SystemClock, ThrottleKind, Unknown, UnknownCause,
+    SystemClock, Throttle, ThrottleKind, Unknown, UnknownCause,
 };
 use tokio::task::JoinHandle;
 
@@ -291,4 +291,17 @@ async fn a_socket_that_needs_no_log_on_takes_orders_at_once() {
     let one = peer.expect("place one ").await;
     peer.say(&format!("ok {one}")).await;
     assert!(matches!(placing.await.unwrap(), Ok(Outcome::Accepted(_))));
+}
+
+#[tokio::test]
+async fn a_ban_keeps_the_socket_closed_until_it_ends() {
+    let (scene, peer) = Scene::ready().await;
+    let mut throttle = Throttle::new(ThrottleKind::Banned);
+    throttle.retry_after = Some(Duration::from_millis(400));
+    scene.entry.client().throttled(&throttle);
+    peer.cut();
+    let early = tokio::time::timeout(Duration::from_millis(200), scene.host.accept()).await;
+    assert!(early.is_err(), "an attempt within the ban");
+    let _peer = scene.serve().await;
+    scene.wait_for(true).await;
 }

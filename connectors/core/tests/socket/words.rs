@@ -13,7 +13,7 @@ use hoox_connector::{
     OperationKind, OperationSet, OrderEntry, OrderId, OrderReport, OrderStatus, Page, Position,
     PositionSide, PreparedOrder, RateRule, RejectReason, Rejection, Reply, Request, RequestBuf,
     Response, Side, Socket, StreamError, StreamProvider, Symbol, SystemClock, Throttle,
-    ThrottleKind, Timestamp, Topic, TransportError, Venue, VenueError,
+    ThrottleKind, Timestamp, Topic, TransportError, UnknownCause, Venue, VenueError,
 };
 
 #[derive(Clone)]
@@ -273,6 +273,19 @@ impl StreamProvider for Words {
     fn unsubscribe(&self, topics: &[Topic], _: u64, out: &mut String) -> Result<(), EncodeError> {
         command("unsub", topics, out);
         Ok(())
+    }
+
+    fn refusal(&self, code: i64, _: &str) -> VenueError {
+        match code {
+            418 => {
+                let retry_after = Some(Duration::from_millis(400));
+                let throttle = Throttle::new(ThrottleKind::Banned);
+                VenueError::Throttled(Throttle { retry_after, ..throttle })
+            }
+            429 => VenueError::Throttled(Throttle::new(ThrottleKind::RequestRate)),
+            500 => VenueError::Unknown(UnknownCause::venue(200, code, "busy")),
+            _ => rejected(RejectReason::BadKey),
+        }
     }
 
     fn read(&self, frame: Frame<'_>, events: &mut dyn FnMut(Event)) -> Result<(), StreamError> {

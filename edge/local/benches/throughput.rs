@@ -2,10 +2,12 @@
 //!
 //! `cargo bench -p hoox --bench throughput` runs the server as a process of its own on a fresh data
 //! directory, against the simulated venue, with 64 connections that each send the next signal when
-//! the last is answered. Sender and venue have a thread each in this process; all share the machine,
-//! so the processor time of each is told too.
+//! the last is answered. With `--rate` signals are due at that pace whether or not earlier ones are
+//! answered, and each latency counts from when its signal was due: what a sender sees that does not
+//! wait for the server. Sender and venue have a thread each in this process; all share the machine,
+//! so the processor time of each is told too. `--apart` gives the server a core that nobody else uses.
 //!
-//! `-- --seconds 10 --connections 64 --exchange binance --serve "--durability relaxed"`
+//! `-- --seconds 10 --connections 64 --rate 2000 --exchange binance --serve "--durability relaxed"`
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -35,6 +37,12 @@ struct Args {
     /// For how long
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// How many signals are due each second; as many as are answered, unless it is said
+    #[arg(long)]
+    rate: Option<u64>,
+    /// The server on the first core, sender and venue on the second
+    #[arg(long)]
+    apart: bool,
     /// Where the orders go
     #[arg(long, default_value = "binance")]
     exchange: String,
@@ -48,6 +56,12 @@ struct Args {
 
 fn main() {
     let args = Args::parse();
+    if args.apart {
+        // Before there are threads, which then stay there too.
+        let to = ["-pc", "1", &std::process::id().to_string()];
+        let pinned = Command::new("taskset").args(to).stdout(Stdio::null()).status();
+        assert!(pinned.unwrap().success());
+    }
     let of_venue = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name(VENUE_THREAD)
@@ -74,14 +88,15 @@ async fn run(args: Args, venue: &Running) {
     let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
     let address = line["listening"].as_str().unwrap().trim_start_matches("http://").to_owned();
 
-    let next = Arc::new(AtomicU64::new(0));
-    let counting = Instant::now() + WARM_UP;
+    let begin = Instant::now();
+    let counting = begin + WARM_UP;
     let end = counting + Duration::from_secs(args.seconds);
+    let schedule = Arc::new(Schedule { next: AtomicU64::new(0), rate: args.rate, begin, end });
     let senders: Vec<_> = (0..args.connections)
         .map(|_| {
-            let (address, next) = (address.clone(), Arc::clone(&next));
+            let (address, schedule) = (address.clone(), Arc::clone(&schedule));
             let exchange = args.exchange.clone();
-            tokio::spawn(async move { send(&address, &exchange, &next, counting, end).await })
+            tokio::spawn(async move { send(&address, &exchange, &schedule, counting).await })
         })
         .collect();
     let before = Spent::by(serve.id());
@@ -95,8 +110,9 @@ async fn run(args: Args, venue: &Running) {
     let spent = Spent::by(serve.id());
     let per_second = latency.len() as f64 / args.seconds as f64;
     let at = |percentile: f64| latency.value_at_quantile(percentile / 100.0) as f64 / 1_000.0;
+    let offered = args.rate.map_or_else(String::new, |rate| format!(", {rate}/s offered"));
     println!(
-        "{} connections, {} s, {}: {per_second:.0} signals/s, p50 {:.1} ms, p90 {:.1} ms, \
+        "{} connections, {} s, {}{offered}: {per_second:.0} signals/s, p50 {:.1} ms, p90 {:.1} ms, \
          p99 {:.1} ms, longest {:.1} ms, {refused} refused",
         args.connections,
         args.seconds,
@@ -106,7 +122,7 @@ async fn run(args: Args, venue: &Running) {
         at(99.0),
         at(100.0),
     );
-    let sent = next.load(Ordering::Relaxed);
+    let sent = schedule.sent();
     let each = |after: Duration, before: Duration| (after - before).as_micros() / u128::from(sent);
     println!(
         "processor a signal, in µs: server {} (of it the database's thread {}, \
@@ -127,7 +143,11 @@ async fn run(args: Args, venue: &Running) {
 }
 
 fn serve(venue: &Running, data: &std::path::Path, args: &Args) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hoox"));
+    let hoox = env!("CARGO_BIN_EXE_hoox");
+    let mut command = Command::new(if args.apart { "taskset" } else { hoox });
+    if args.apart {
+        command.args(["-c", "0", hoox]);
+    }
     command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
     command.args(["--config", "webhook:rate_limit_per_minute=0"]);
     command.args(args.serve.split_whitespace());
@@ -148,14 +168,45 @@ fn serve(venue: &Running, data: &std::path::Path, args: &Args) -> Child {
         .unwrap()
 }
 
+/// Which signal is next, and when it is due.
+struct Schedule {
+    next: AtomicU64,
+    rate: Option<u64>,
+    begin: Instant,
+    end: Instant,
+}
+
+impl Schedule {
+    /// The number of the next signal, once it is due, and when that was; nothing at the end.
+    async fn next(&self) -> Option<(u64, Instant)> {
+        let Some(rate) = self.rate else {
+            let now = Instant::now();
+            return (now < self.end).then(|| (self.next.fetch_add(1, Ordering::Relaxed), now));
+        };
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        let due = self.begin + Duration::from_nanos(n * 1_000_000_000 / rate);
+        if due >= self.end {
+            return None;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        Some((n, due))
+    }
+
+    /// How many signals were sent: with a rate, each connection asked once too often.
+    fn sent(&self) -> u64 {
+        let asked = self.next.load(Ordering::Relaxed);
+        let seconds = (self.end - self.begin).as_secs();
+        self.rate.map_or(asked, |rate| asked.min(rate * seconds))
+    }
+}
+
 /// Sends signals over one connection until the end; tells the latencies, in microseconds, and how
 /// many signals were not filled.
 async fn send(
     address: &str,
     exchange: &str,
-    next: &AtomicU64,
+    schedule: &Schedule,
     counting: Instant,
-    end: Instant,
 ) -> (Histogram<u64>, u64) {
     const SYMBOLS: [(&str, &str, &str); 3] =
         [("SHORT", "ETHUSDT", "0.05"), ("LONG", "SOLUSDT", "1"), ("LONG", "BTCUSDT", "0.002")];
@@ -163,8 +214,7 @@ async fn send(
     stream.set_nodelay(true).unwrap();
     let mut latency = Histogram::<u64>::new(3).unwrap();
     let (mut refused, mut answer) = (0, Vec::with_capacity(4_096));
-    while Instant::now() < end {
-        let n = next.fetch_add(1, Ordering::Relaxed);
+    while let Some((n, due)) = schedule.next().await {
         let (action, symbol, quantity) = SYMBOLS[(n % 3) as usize];
         let body = format!(
             r#"{{"apiKey":"bench","exchange":"{exchange}","action":"{action}","symbol":"{symbol}","quantity":{quantity},"idempotencyKey":"bench-{n}"}}"#
@@ -173,7 +223,6 @@ async fn send(
             "POST /webhook HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let sent = Instant::now();
         stream.write_all(request.as_bytes()).await.unwrap();
         answer.clear();
         loop {
@@ -183,8 +232,8 @@ async fn send(
             }
         }
         refused += u64::from(!answer.starts_with(b"HTTP/1.1 200"));
-        if sent >= counting {
-            latency.record(sent.elapsed().as_micros() as u64).unwrap();
+        if due >= counting {
+            latency.record(due.elapsed().as_micros() as u64).unwrap();
         }
     }
     (latency, refused)

@@ -71,6 +71,24 @@ pub trait Archive {
         key: &str,
         object: &[u8],
     ) -> impl Future<Output = Result<(), ArchiveUnavailable>>;
+
+    /// Writes the object of a key that has none; false, and nothing is written, if it has. Nearly every
+    /// object is new, so a store that can do it in one step does.
+    ///
+    /// # Errors
+    /// [`ArchiveUnavailable`].
+    fn create(
+        &self,
+        key: &str,
+        object: &[u8],
+    ) -> impl Future<Output = Result<bool, ArchiveUnavailable>> {
+        async move {
+            if self.read(key).await?.is_some() {
+                return Ok(false);
+            }
+            self.write(key, object).await.map(|()| true)
+        }
+    }
 }
 
 /// The archive cannot be reached, or could not do what it was asked.
@@ -326,11 +344,15 @@ impl Dossier {
 /// [`ArchiveUnavailable`], also if the object has grown too large.
 pub async fn archive<A: Archive>(store: &A, dossier: &Dossier) -> Result<(), ArchiveUnavailable> {
     let key = dossier.key();
-    let object = dossier.merged(store.read(&key).await?.as_deref());
-    if object.len() > OBJECT_MAX {
-        return Err(ArchiveUnavailable(format!("{key} would be larger than 4 MiB")));
+    let bounded = |object: Vec<u8>| match object.len() > OBJECT_MAX {
+        true => Err(ArchiveUnavailable(format!("{key} would be larger than 4 MiB"))),
+        false => Ok(object),
+    };
+    if store.create(&key, &bounded(dossier.merged(None))?).await? {
+        return Ok(());
     }
-    store.write(&key, &object).await
+    let before = store.read(&key).await?;
+    store.write(&key, &bounded(dossier.merged(before.as_deref()))?).await
 }
 
 /// The text without what is in `secrets` and without the values of secret fields, in JSON or in a

@@ -75,13 +75,16 @@ pub struct ConfigSnapshot {
     /// `exchange:{name}:use_websocket`: the exchanges whose orders go over WebSocket where there is
     /// one. Default none.
     pub use_websocket: Vec<Venue>,
-    /// `trade:max_daily_drawdown_percent`, positive whichever sign it was written with: at which
-    /// loss a risk loop halts trading. Default 5.
+    /// `trade:max_daily_drawdown_percent`, positive whichever sign it was written with: above which
+    /// loss of a UTC day trading halts ([`Drawdown`](crate::Drawdown)). Default 5.
     pub max_daily_drawdown_percent: Decimal,
     /// `retention:logs_retention_days`. Default 30.
     pub logs_retention: Duration,
     /// `retention:trades_retention_days`. Default 90.
     pub trades_retention: Duration,
+    /// `retention:balances_snapshot_enabled`: whether balances are written down every few minutes; the
+    /// first of a day always is. Default true.
+    pub balances_snapshot: bool,
     /// `trade:default_leverage`. Default 1.
     pub default_leverage: u32,
     /// `trade:max_position_size`, in the base asset. Default none.
@@ -130,6 +133,7 @@ impl ConfigSnapshot {
         "routing:failover:order",
         "retention:logs_retention_days",
         "retention:trades_retention_days",
+        "retention:balances_snapshot_enabled",
         "trade:max_daily_drawdown_percent",
         "trade:default_leverage",
         "trade:max_position_size",
@@ -173,6 +177,7 @@ impl ConfigSnapshot {
                 .unwrap_or(DRAWDOWN),
             logs_retention: read.days("retention:logs_retention_days", 30),
             trades_retention: read.days("retention:trades_retention_days", 90),
+            balances_snapshot: read.flag("retention:balances_snapshot_enabled", true, true),
             passkey: read.text("webhooks:api_key").and_then(|value| Passkey::from_config(&value)),
             allow_list: AllowList { enabled, ..read.allow_list() },
             rate_limit_per_minute: read

@@ -267,11 +267,10 @@ const ALL: &[ConfigKey] = &[
     key("trade:max_position_size", Amount, "", "the most an entry orders, in the base asset")
         .no_default(),
     key("trade:allow_flip", Flag, "false", "whether an entry may flip the opposite position"),
-    key("trade:max_daily_drawdown_percent", Percent, "5", "the loss at which a risk loop halts"),
+    key("trade:max_daily_drawdown_percent", Percent, "5", "the loss of a day that halts trading"),
     key("retention:logs_retention_days", Days, "30", "how long logs are kept"),
     key("retention:trades_retention_days", Days, "90", "how long trades and signals are kept"),
-    key("retention:balances_snapshot_enabled", Flag, "true", "whether balances are written down")
-        .elsewhere(),
+    key("retention:balances_snapshot_enabled", Flag, "true", "whether balances are written down"),
     key("trade:trailing_stop_percent", Number, "0.05", "of the risk loop").elsewhere(),
     key("agent:config", Object, "{}", "of the risk loop").elsewhere(),
     key("agent:openai_key", Secret, "", "of the risk loop").no_default().elsewhere(),

@@ -3,10 +3,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hoox_connector::{
-    Asset, Capabilities, Client, ClientOrderId, Clock, Decimal, Error, ExchangeProvider, Fill,
-    Instrument, Instruments, MarginMode, Market, NotSent, Operation, OperationKind, OrderClass,
-    OrderId, OrderReport, Outcome, Patience, Position, PositionMode, PositionSide, PreparedOrder,
-    Refused, RejectReason, Symbol, Timestamp, Transport, Venue,
+    Asset, Balance, Capabilities, Client, ClientOrderId, Clock, Decimal, Error, ExchangeProvider,
+    Fill, Instrument, Instruments, MarginMode, Market, NotSent, Operation, OperationKind,
+    OrderClass, OrderId, OrderReport, Outcome, Patience, Position, PositionMode, PositionSide,
+    PreparedOrder, Refused, RejectReason, Symbol, Timestamp, Transport, Venue,
 };
 
 use crate::Exchange;
@@ -270,11 +270,10 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Exchange for Desk<P, T, C> {
         Ok(positions)
     }
 
-    async fn available(&self, asset: Option<Asset>) -> Result<Decimal, Error> {
+    async fn balance(&self, asset: Option<Asset>) -> Result<Option<Balance>, Error> {
         let wanted = asset.as_ref().map_or("USDT", Asset::as_str);
         let balances = self.client.balances().await?;
-        let balance = balances.iter().find(|balance| balance.asset.as_str() == wanted);
-        Ok(balance.map_or(Decimal::ZERO, |balance| balance.available))
+        Ok(balances.iter().find(|balance| balance.asset.as_str() == wanted).copied())
     }
 
     async fn set_up(

@@ -101,7 +101,8 @@ where
             let mut quantity = closing_quantity(signal, leg.exposure.unwrap_or_default())?;
             if desk.market() == Market::Spot {
                 // Of what was bought, fees may have taken a part.
-                let available = desk.available(instrument.base).await.map_err(no_order)?;
+                let held = desk.balance(instrument.base).await.map_err(no_order)?;
+                let available = held.map_or(Decimal::ZERO, |balance| balance.available);
                 quantity = quantity.min(available);
             }
             let order = Draft { signal, config, leg, mode, quantity, leverage: None };
@@ -272,8 +273,8 @@ async fn size<D: Exchange>(
         QuantityUnit::Base => return Ok((quantity, None)),
         QuantityUnit::Usdt => quantity,
         QuantityUnit::Percent => {
-            let available = desk.available(instrument.quote).await.map_err(no_order)?;
-            percent_of(available, quantity)?
+            let balance = desk.balance(instrument.quote).await.map_err(no_order)?;
+            percent_of(balance.map_or(Decimal::ZERO, |balance| balance.available), quantity)?
         }
     };
     let price = match (signal.order_type, signal.price) {

@@ -34,8 +34,9 @@ pub trait SignalStore {
     /// Writes a record, replacing an earlier one of the same `(request_id, leg)`, and with it the
     /// reservation of its key until [`Record::reserved_until`] unless the key was released.
     ///
-    /// With [`Durability::Synced`] the record, and whatever was written before it, is on stable
-    /// storage when this returns.
+    /// With [`Durability::Synced`] the record is on stable storage when this returns, and nothing that
+    /// was written of it before can come back. Of other records what was written lazily may still be
+    /// lost in a crash, in any order: they are then found open, and reconciled.
     ///
     /// # Errors
     /// [`StoreUnavailable`]; then nothing of it was or will be written.

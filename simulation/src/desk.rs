@@ -4,9 +4,10 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use hoox_connector::{
-    Asset, Capabilities, Client, ClientOrderId, Decimal, Error, ExchangeProvider, Fill, Instrument,
-    MarginMode, Market, OrderId, OrderReport, Outcome, Position, PositionMode, PositionSide,
-    PreparedOrder, Refused, RejectReason, Symbol, Throttle, ThrottleKind, Timestamp, Venue,
+    Asset, Balance, Capabilities, Client, ClientOrderId, Decimal, Error, ExchangeProvider, Fill,
+    Instrument, MarginMode, Market, OrderId, OrderReport, Outcome, Position, PositionMode,
+    PositionSide, PreparedOrder, Refused, RejectReason, Symbol, Throttle, ThrottleKind, Timestamp,
+    Venue,
 };
 use hoox_router::{Desk, Exchange};
 
@@ -85,8 +86,8 @@ impl Exchange for SimDesk {
         self.0.desk.positions(symbol).await
     }
 
-    async fn available(&self, asset: Option<Asset>) -> Result<Decimal, Error> {
-        self.0.desk.available(asset).await
+    async fn balance(&self, asset: Option<Asset>) -> Result<Option<Balance>, Error> {
+        self.0.desk.balance(asset).await
     }
 
     async fn set_up(

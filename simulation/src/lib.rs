@@ -7,6 +7,7 @@ mod dialect;
 mod disk;
 mod entry;
 mod executor;
+mod log;
 mod mutation;
 mod network;
 mod operator;

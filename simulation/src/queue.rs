@@ -10,7 +10,7 @@ use hoox_router::{Delivery, Queue, QueueMessage, QueueUnavailable, RequestId, Ve
 use serde::{Deserialize, Serialize};
 
 use crate::executor::{Promise, Promised, promise};
-use crate::store::Log;
+use crate::log::Log;
 
 /// What is written of the queue.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,7 +1,6 @@
 //! The router's store on a [`Disk`](crate::disk::Disk): the port's contract and no more.
 
 use core::cell::RefCell;
-use core::future::pending;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -14,7 +13,8 @@ use hoox_router::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::executor::{MS, Owner, SECOND};
+use crate::executor::{MS, Owner};
+use crate::log::Log;
 use crate::mutation::Mutation;
 use crate::queue::{Change, Letters, SimQueue};
 use crate::world::World;
@@ -27,13 +27,6 @@ pub(crate) struct SimStore {
     log: Log,
     kept: Rc<RefCell<Kept>>,
     rate: MemoryRate,
-}
-
-/// One process's way to the disk.
-#[derive(Clone)]
-pub(crate) struct Log {
-    world: Rc<World>,
-    owner: Owner,
 }
 
 #[derive(Default)]
@@ -53,9 +46,10 @@ enum Frame {
     Queue(Change),
 }
 
+/// What a frame of the disk says.
 #[derive(Serialize)]
 #[serde(rename = "Frame")]
-enum FrameRef<'a> {
+pub(crate) enum FrameRef<'a> {
     Record(&'a Record),
     Release(&'a IdempotencyKey, RequestId),
     Refused(RequestId),
@@ -83,7 +77,7 @@ impl SimStore {
             }
             Err(error) => world.violated("every frame can be read", || error.to_string()),
         });
-        let log = Log { world: Rc::clone(world), owner };
+        let log = Log::new(world, owner);
         let queue = SimQueue::new(log.clone(), Rc::new(RefCell::new(letters)));
         (Self { log, kept: Rc::new(RefCell::new(kept)), rate: MemoryRate::default() }, queue)
     }
@@ -105,75 +99,7 @@ impl SimStore {
 
     fn refuse(&self, request_id: RequestId) {
         self.kept.borrow_mut().refused.insert(request_id);
-        self.log.append(&FrameRef::Refused(request_id));
-        self.log.flush_later();
-    }
-}
-
-impl Log {
-    /// The time a call takes, and whether it succeeds.
-    async fn call(&self, what: &str) -> Result<(), StoreUnavailable> {
-        let world = &self.world;
-        let latency = match world.time.chance(30) {
-            true => world.time.between(0, 20 * MS),
-            false => world.time.between(0, 300),
-        };
-        if latency > 100 {
-            world.time.sleep(latency).await;
-        }
-        if world.fails(world.plan.faults.store) {
-            world.trace(|| format!("store: {what} fails"));
-            world.count(|counts| counts.store_failures += 1);
-            return Err(StoreUnavailable("injected".into()));
-        }
-        Ok(())
-    }
-
-    /// The present, by our clock.
-    pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.world.our_now_ms())
-    }
-
-    /// Whether a write that was carried out is not confirmed.
-    pub(crate) fn loses_answer(&self) -> bool {
-        self.world.fails(self.world.plan.faults.store)
-    }
-
-    /// Writes a change of the queue; it is safe when this returns.
-    pub(crate) async fn queue(&self, change: &Change) -> Result<(), StoreUnavailable> {
-        self.call("queue").await?;
-        self.world.trace(|| format!("queue: {change:?}"));
-        let end = self.append(&FrameRef::Queue(change));
-        self.sync(end).await;
-        Ok(())
-    }
-
-    fn append(&self, frame: &FrameRef<'_>) -> usize {
-        let bytes = serde_json::to_vec(frame).unwrap_or_default();
-        self.world.time.note(&bytes);
-        self.world.disk.append(&bytes)
-    }
-
-    /// Waits for the disk.
-    async fn sync(&self, end: usize) {
-        let world = &self.world;
-        let stall = world.fails(world.plan.faults.disk_stall);
-        let longest = if stall { 3 * SECOND } else { 4 * MS };
-        world.time.sleep(world.time.between(100, longest)).await;
-        world.sync(end);
-        if world.crash_now(world.plan.faults.crash_at_sync) {
-            pending::<()>().await;
-        }
-    }
-
-    /// Writes what is not synced yet, some time later.
-    fn flush_later(&self) {
-        let world = Rc::clone(&self.world);
-        let end = world.disk.end();
-        self.world.time.spawn(self.owner, async move {
-            world.time.sleep(world.time.between(MS, 300 * MS)).await;
-            world.sync(end);
-        });
+        self.log.hold(None, &FrameRef::Refused(request_id));
     }
 }
 
@@ -219,13 +145,14 @@ impl SignalStore for SimStore {
             });
             return Ok(());
         }
-        let end = self.log.append(&frame);
-        world.book.borrow_mut().written(end, record.intent.client_order_id);
         if durability == Durability::Lazy {
             self.kept.borrow_mut().put(record.clone());
-            self.log.flush_later();
+            self.log.hold(Some(record), &frame);
             return Ok(());
         }
+        self.log.supersede(record.id());
+        let end = self.log.append(&frame);
+        world.book.borrow_mut().written(end, record.intent.client_order_id);
         self.log.sync(end).await;
         self.kept.borrow_mut().put(record.clone());
         Ok(())
@@ -237,6 +164,7 @@ impl SignalStore for SimStore {
         if let Some((holder, _)) = kept.keys.get(key).copied() {
             self.log.world.trace(|| format!("store: release {key} of {holder}"));
             kept.release(key, holder);
+            self.log.let_go();
             self.log.append(&FrameRef::Release(key, holder));
             self.log.flush_later();
         }

@@ -3,9 +3,9 @@ use core::time::Duration;
 use rust_decimal::Decimal;
 
 use crate::{
-    Asset, Capabilities, ClientOrderId, Error, Fill, Instrument, MarginMode, Market, OrderId,
-    OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused, Symbol,
-    Timestamp, Venue,
+    Asset, Balance, Capabilities, ClientOrderId, Error, Fill, Instrument, MarginMode, Market,
+    OrderId, OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused,
+    Symbol, Timestamp, Venue,
 };
 
 /// One account at one market, as whoever trades needs it, whatever an order takes: one request at an
@@ -71,11 +71,13 @@ pub trait Exchange {
         symbol: Option<Symbol>,
     ) -> impl Future<Output = Result<Vec<Position>, Error>>;
 
-    /// How much of an asset is free for new orders; zero if there is none. `None` stands for USDT.
+    /// How much of an asset there is, without what open positions have won or lost, and how much of it
+    /// is free for new orders; `None` if there is none. No asset stands for USDT.
     ///
     /// # Errors
     /// [`Error`].
-    fn available(&self, asset: Option<Asset>) -> impl Future<Output = Result<Decimal, Error>>;
+    fn balance(&self, asset: Option<Asset>)
+    -> impl Future<Output = Result<Option<Balance>, Error>>;
 
     /// Makes margin mode and leverage of a symbol what they should be; does nothing where they are
     /// known to be so. "Already set" is success. `position` names the side, where they differ by it.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
 use hoox_connector::{
-    Asset, Capabilities, ClientOrderId, Clock, Decimal, Error, Exchange, Fill, Instrument,
+    Asset, Balance, Capabilities, ClientOrderId, Clock, Decimal, Error, Exchange, Fill, Instrument,
     MarginMode, Market, OperationKind, OperationSet, OrderId, OrderReport, Outcome, Position,
     PositionMode, PositionSide, PreparedOrder, Refused, RejectReason, Symbol, Timestamp, Transport,
     Venue,
@@ -278,8 +278,11 @@ impl<T: Transport, C: Clock, S: TransactionStore> Exchange for Swaps<T, C, S> {
         Ok(Vec::new())
     }
 
-    async fn available(&self, asset: Option<Asset>) -> Result<Decimal, Error> {
-        self.balance(asset).await
+    /// All of it is free: what a pending swap will spend is still there.
+    async fn balance(&self, asset: Option<Asset>) -> Result<Option<Balance>, Error> {
+        let held = self.held(asset).await?;
+        let asset = asset.or_else(|| Asset::new("USDT").ok());
+        Ok(asset.map(|asset| Balance { asset, available: held, total: held }))
     }
 
     /// A swap has neither margin nor leverage.

@@ -46,6 +46,10 @@ struct Args {
     /// Where the orders go
     #[arg(long, default_value = "binance")]
     exchange: String,
+    /// Where the server keeps its data, left there; a directory that is removed afterwards, unless it is
+    /// said. Some file systems are slow to make files for minutes after many were removed
+    #[arg(long)]
+    data_dir: Option<std::path::PathBuf>,
     /// More arguments for `hoox serve`, with blanks between
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     serve: String,
@@ -81,8 +85,8 @@ async fn start_venue() -> Running {
 }
 
 async fn run(args: Args, venue: &Running) {
-    let data = tempfile::tempdir().unwrap();
-    let mut serve = serve(venue, data.path(), &args);
+    let own = tempfile::tempdir().unwrap();
+    let mut serve = serve(venue, args.data_dir.as_deref().unwrap_or(own.path()), &args);
     let mut line = String::new();
     BufReader::new(serve.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");

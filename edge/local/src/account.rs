@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use hoox_any::Dialect;
 use hoox_connector::socket::{EntryClient, EntryConfig};
 use hoox_connector::{
-    Asset, Capabilities, ClientOrderId, Decimal, Error, Fill, Instrument, MarginMode, Market,
-    OrderId, OrderReport, Outcome, Patience, Position, PositionMode, PositionSide, PreparedOrder,
-    Refused, Symbol, SystemClock, Timestamp, Venue,
+    Asset, Balance, Capabilities, ClientOrderId, Decimal, Error, Fill, Instrument, MarginMode,
+    Market, OrderId, OrderReport, Outcome, Patience, Position, PositionMode, PositionSide,
+    PreparedOrder, Refused, Symbol, SystemClock, Timestamp, Venue,
 };
 use hoox_router::{Desk, Exchange};
 
@@ -104,8 +104,8 @@ impl Exchange for Account {
         self.desk.positions(symbol).await
     }
 
-    async fn available(&self, asset: Option<Asset>) -> Result<Decimal, Error> {
-        self.desk.available(asset).await
+    async fn balance(&self, asset: Option<Asset>) -> Result<Option<Balance>, Error> {
+        self.desk.balance(asset).await
     }
 
     async fn set_up(

@@ -4,15 +4,16 @@
 //! order's record down hands what was remembered to the one thread that writes files. It waits for
 //! nothing, and nothing waits for it: what it cannot keep up with is dropped, and counted.
 
-use core::iter;
 use core::time::Duration;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
 use hoox_connector::socket::Witness;
@@ -28,9 +29,16 @@ pub(crate) const DIRECTORY: &str = "logs";
 /// How many dossiers may wait to be written.
 const WAITING_MAX: usize = 4_096;
 
-/// How long dossiers gather before they are written. A new file makes the database's next sync slow,
-/// for which orders wait: so one sync in many is slow, instead of each.
-const GATHER: Duration = Duration::from_millis(500);
+/// How long dossiers gather before they are written, and how long writing them takes. A new file makes
+/// the database's next sync slow, for which orders wait: so one sync in many is slow, instead of each;
+/// and none waits for hundreds of files.
+const GATHER: Duration = Duration::from_millis(250);
+
+/// How many files are written between two pauses.
+const FILES: usize = 8;
+
+/// How many old files are removed at a time, between new ones that are written.
+const FORGET_SLICE: usize = 256;
 
 /// How many requests of one task are remembered.
 const SEEN_MAX: usize = 64;
@@ -189,36 +197,43 @@ fn work(
     jobs: &Receiver<Job>,
     dropped: &AtomicU64,
 ) {
-    let mut failing = false;
-    while let Ok(first) = jobs.recv() {
-        std::thread::sleep(GATHER);
+    let mut trouble = Trouble::default();
+    let mut forgetting: Option<String> = None;
+    loop {
+        let first = match forgetting {
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(_) => jobs.recv_timeout(GATHER),
+        };
+        if matches!(first, Err(RecvTimeoutError::Disconnected)) {
+            return;
+        }
+        if first.is_ok() {
+            std::thread::sleep(GATHER);
+        }
         let mut dossiers: BTreeMap<String, Dossier> = BTreeMap::new();
-        let (mut forgotten, mut flushed) = (Vec::new(), Vec::new());
-        for job in iter::once(first).chain(jobs.try_iter().take(WAITING_MAX)) {
+        let mut flushed = Vec::new();
+        for job in first.into_iter().chain(jobs.try_iter().take(WAITING_MAX)) {
             match job {
                 Job::File(dossier) => match dossiers.entry(dossier.key()) {
                     Entry::Occupied(mut earlier) => earlier.get_mut().join(*dossier),
                     Entry::Vacant(entry) => drop(entry.insert(*dossier)),
                 },
-                Job::Forget(day) => forgotten.push(files.forget_before(&day).map_err(unavailable)),
+                Job::Forget(day) => forgetting = Some(day),
                 Job::Flush(done) => flushed.push(done),
             }
         }
-        let filed = dossiers.values().map(|dossier| runtime.block_on(archive(files, dossier)));
-        for result in filed.chain(forgotten) {
-            match result {
-                Ok(()) if failing => {
-                    tracing::info!("requests and answers are written down again");
-                    failing = false;
-                }
-                Ok(()) => {}
-                // Once, until it works again.
-                Err(error) if !failing => {
-                    tracing::error!(%error, "requests and answers are not written down; orders go on");
-                    failing = true;
-                }
-                Err(_) => {}
+        let rounds = u32::try_from(dossiers.len().div_ceil(FILES)).unwrap_or(u32::MAX);
+        for (written, dossier) in (1..).zip(dossiers.values()) {
+            trouble.met(runtime.block_on(archive(files, dossier)));
+            if written % FILES == 0 && flushed.is_empty() {
+                std::thread::sleep(GATHER / rounds);
             }
+        }
+        if let Some(day) = &forgetting {
+            let done = files.forget_before(day, FORGET_SLICE);
+            let is_over = done.as_ref().copied().unwrap_or(true);
+            trouble.met(done.map(drop).map_err(unavailable));
+            forgetting = forgetting.filter(|_| !is_over);
         }
         let dropped = dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
@@ -227,6 +242,23 @@ fn work(
         for done in flushed {
             let _ = done.send(());
         }
+    }
+}
+
+/// Tells of failures once, until it works again.
+#[derive(Debug, Default)]
+struct Trouble(bool);
+
+impl Trouble {
+    fn met(&mut self, result: Result<(), ArchiveUnavailable>) {
+        match result {
+            Ok(()) if self.0 => tracing::info!("requests and answers are written down again"),
+            Err(error) if !self.0 => {
+                tracing::error!(%error, "requests and answers are not written down; orders go on");
+            }
+            _ => return,
+        }
+        self.0 = !self.0;
     }
 }
 
@@ -240,46 +272,62 @@ impl Archive for Files {
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, ArchiveUnavailable> {
         match std::fs::read(self.root.join(key)) {
             Ok(object) => Ok(Some(object)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unavailable(error)),
         }
     }
 
     async fn write(&self, key: &str, object: &[u8]) -> Result<(), ArchiveUnavailable> {
+        std::fs::write(self.root.join(key), object).map_err(unavailable)
+    }
+
+    async fn create(&self, key: &str, object: &[u8]) -> Result<bool, ArchiveUnavailable> {
         let path = self.root.join(key);
-        match std::fs::write(&path, object) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let directory = path.parent().unwrap_or(&self.root);
-                std::fs::create_dir_all(directory).map_err(unavailable)?;
-                std::fs::write(&path, object).map_err(unavailable)
+        let mut created = File::create_new(&path);
+        if created.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            let directory = path.parent().unwrap_or(&self.root);
+            std::fs::create_dir_all(directory).map_err(unavailable)?;
+            created = File::create_new(&path);
+        }
+        match created {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            created => {
+                created.and_then(|mut file| file.write_all(object)).map_err(unavailable)?;
+                Ok(true)
             }
-            result => result.map_err(unavailable),
         }
     }
 }
 
 impl Files {
-    /// Removes `logs/{exchange}/{SYMBOL}/{day}` of every day before this one.
-    fn forget_before(&self, day: &str) -> std::io::Result<()> {
+    /// Removes so many files at most of `logs/{exchange}/{SYMBOL}/{day}` of the days before this one;
+    /// tells whether nothing is left of them.
+    fn forget_before(&self, day: &str, mut max: usize) -> std::io::Result<bool> {
         let is_day = |name: &str| name.len() == 10 && name.as_bytes().get(4) == Some(&b'-');
         for exchange in directories(&self.root.join(DIRECTORY))? {
             for symbol in directories(&exchange)? {
                 for of_day in directories(&symbol)? {
                     let name = of_day.file_name().and_then(|name| name.to_str());
-                    if name.is_some_and(|name| is_day(name) && name < day) {
-                        std::fs::remove_dir_all(&of_day)?;
+                    if !name.is_some_and(|name| is_day(name) && name < day) {
+                        continue;
                     }
+                    for file in std::fs::read_dir(&of_day)? {
+                        let Some(left) = max.checked_sub(1) else { return Ok(false) };
+                        max = left;
+                        std::fs::remove_file(file?.path())?;
+                    }
+                    std::fs::remove_dir(&of_day)?;
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
 /// The directories in a directory; none if it does not exist.
 fn directories(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
     let mut found = Vec::new();
@@ -304,13 +352,14 @@ mod tests {
     fn only_days_that_are_over_are_forgotten() {
         let directory = tempfile::tempdir().unwrap();
         let files = Files { root: directory.path().to_owned() };
-        files.forget_before("2026-02-01").unwrap();
+        assert!(files.forget_before("2026-02-01", 1).unwrap());
         let path = |day: &str| directory.path().join("logs/bybit/BTCUSDT").join(day);
         for day in ["2025-12-31", "2026-01-31", "2026-02-01", "notes"] {
             std::fs::create_dir_all(path(day)).unwrap();
             std::fs::write(path(day).join("order-1.json"), "{}").unwrap();
         }
-        files.forget_before("2026-02-01").unwrap();
+        let slices = [(); 3].map(|()| files.forget_before("2026-02-01", 1).unwrap());
+        assert_eq!(slices, [false, true, true]);
         let left =
             ["2025-12-31", "2026-01-31", "2026-02-01", "notes"].map(|day| path(day).exists());
         assert_eq!(left, [false, false, true, true]);

@@ -1,5 +1,6 @@
 //! The commands that read and steer what `hoox serve` keeps, whether it runs or not; and the wallet.
 
+pub(crate) mod balances;
 pub(crate) mod close_all;
 pub(crate) mod config;
 pub(crate) mod dead_letters;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use hoox_router::{ConfigStore, ConfigUnavailable};
+use hoox_router::{ConfigSnapshot, ConfigStore, ConfigUnavailable};
 use serde_json::value::RawValue;
 
-use crate::store::SqliteStore;
+use crate::store::{SWITCH, SqliteStore};
 
 /// The largest file that is read.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -83,23 +83,33 @@ fn toml_values(text: &str) -> anyhow::Result<HashMap<String, String>> {
 pub(crate) enum LocalConfig {
     /// In the database.
     Store(SqliteStore),
-    /// In a file.
-    File(FileConfig),
+    /// In a file; the kill switch also in the database, where the day's loss and `hoox kill-switch`
+    /// turn it. Either halts.
+    File(FileConfig, SqliteStore),
 }
 
 impl ConfigStore for LocalConfig {
     async fn load(&self, keys: &[&str]) -> Result<Vec<Option<String>>, ConfigUnavailable> {
         match self {
             Self::Store(store) => store.load(keys).await,
-            Self::File(file) => file.load(keys).await,
+            Self::File(file, store) => {
+                let mut values = file.load(keys).await?;
+                let Some(at) = keys.iter().position(|key| *key == SWITCH) else {
+                    return Ok(values);
+                };
+                let own = store.load(&[SWITCH]).await?.into_iter().next().flatten();
+                let halts = ConfigSnapshot::parse(|key| own.as_deref().filter(|_| key == SWITCH));
+                if let Some(value) = values.get_mut(at).filter(|_| halts.kill_switch) {
+                    *value = own;
+                }
+                Ok(values)
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use hoox_router::ConfigSnapshot;
-
     use super::*;
 
     const KEYS: [&str; 5] = [

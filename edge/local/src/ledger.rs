@@ -18,7 +18,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, ToSql, params};
 
 pub use life::{LifeOfRequest, LogLine};
 pub use pnl::DayPnl;
-pub use rows::{DeadLetterRow, ExecutionRow, PositionRow, QueuedRow, SignalRow, TradeRow};
+pub use rows::{
+    BalanceRow, DeadLetterRow, ExecutionRow, PositionRow, QueuedRow, SignalRow, TradeRow,
+};
 
 /// The name of the database in the data directory.
 pub const DATABASE: &str = "hoox.db";
@@ -152,6 +154,15 @@ impl Ledger {
     pub fn positions(&self, open_only: bool) -> Read<Vec<PositionRow>> {
         let condition = "closed_at IS NULL OR NOT ?1 ORDER BY exchange, symbol, side, test";
         self.all(&PositionRow::select(condition), [open_only], PositionRow::read)
+    }
+
+    /// What the live accounts were worth, newest first.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub fn balances(&self, limit: u32) -> Read<Vec<BalanceRow>> {
+        let condition = "1 ORDER BY timestamp DESC, id DESC LIMIT ?1";
+        self.all(&BalanceRow::select(condition), [limit], BalanceRow::read)
     }
 
     /// What the positions realised on each UTC day, newest first.

@@ -9,6 +9,7 @@ mod file_config;
 mod log;
 mod on_chain;
 mod recorder;
+mod risk;
 mod seat;
 mod serve;
 mod server;
@@ -39,6 +40,7 @@ enum Command {
     Sign(sign::SignArgs),
     Trades(command::rows::TradesArgs),
     Positions(command::rows::PositionsArgs),
+    Balances(command::balances::BalancesArgs),
     Pnl(command::rows::PnlArgs),
     Signals(command::rows::SignalsArgs),
     Trace(command::trace::TraceArgs),
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Venue(args) => run_async(venue::run(args)),
         Command::Trades(args) => command::rows::trades(&args),
         Command::Positions(args) => command::rows::positions(&args),
+        Command::Balances(args) => command::balances::run(&args),
         Command::Pnl(args) => command::rows::pnl(&args),
         Command::Signals(args) => command::rows::signals(&args),
         Command::Trace(args) => command::trace::run(&args),

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use hoox_connector::{
-    Asset, Capabilities, ClientOrderId, Decimal, Error, Exchange, Fill, Instrument, MarginMode,
-    Market, OrderId, OrderReport, Outcome, Position, PositionMode, PositionSide, PreparedOrder,
-    Refused, Symbol, Timestamp, Venue,
+    Asset, Balance, Capabilities, ClientOrderId, Decimal, Error, Exchange, Fill, Instrument,
+    MarginMode, Market, OrderId, OrderReport, Outcome, Position, PositionMode, PositionSide,
+    PreparedOrder, Refused, Symbol, Timestamp, Venue,
 };
 
 use crate::account::Account;
@@ -74,8 +74,8 @@ impl Exchange for Seat {
         each!(self, it => it.positions(symbol).await)
     }
 
-    async fn available(&self, asset: Option<Asset>) -> Result<Decimal, Error> {
-        each!(self, it => it.available(asset).await)
+    async fn balance(&self, asset: Option<Asset>) -> Result<Option<Balance>, Error> {
+        each!(self, it => it.balance(asset).await)
     }
 
     async fn set_up(

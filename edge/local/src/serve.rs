@@ -13,14 +13,15 @@ use hoox_signer::Secret;
 use tokio::net::TcpListener;
 
 use crate::recorder::Recorder;
+use crate::risk::RiskLoop;
 use crate::server::{Listening, Shared};
 use crate::service::{AccountSetup, Service, Setup};
 
 /// Take signals over HTTP and place orders.
 ///
 /// Listens for POST /webhook and GET /health; and, for who has the internal key, POST /order,
-/// /process and /close-all, GET /api/signals, /api/trades and /api/positions. Secrets come from the
-/// environment:
+/// /process and /close-all, GET /api/signals, /api/trades, /api/positions and /api/balances. Secrets
+/// come from the environment:
 ///
 ///   WEBHOOK_API_KEY                        the passkey of the signals, plain or sha256:HEX
 ///   INTERNAL_KEY_BINDING                   the internal key, plain or sha256:HEX
@@ -149,6 +150,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let sockets = tokio::spawn(async move { sockets.keep_sockets().await });
     let reconciling = Arc::clone(&service);
     let reconciler = tokio::spawn(async move { reconciling.keep_reconciling().await });
+    let watched = Arc::clone(&service);
+    let risk = tokio::spawn(async move { RiskLoop::default().run(&watched).await });
     let shared = Shared {
         service,
         address_header: args.address_header,
@@ -173,6 +176,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     consumer.abort();
     reconciler.abort();
     sockets.abort();
+    risk.abort();
     store.flush().await?;
     Ok(())
 }

@@ -33,6 +33,11 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 const PURGES: u32 = 25;
 const PURGE_PAUSE: Duration = Duration::from_millis(40);
 
+/// How often the contracts of a venue that counts in them are asked for before a start is given up, and
+/// the pause between. Without them nothing there can be closed, which no server should hide.
+const CONTRACTS_TRIES: u32 = 3;
+const CONTRACTS_PAUSE: Duration = Duration::from_secs(2);
+
 /// How often old requests and answers are looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
@@ -121,7 +126,13 @@ impl Service {
             let client = |dialect| Client::new(dialect, transport.clone(), SystemClock);
             let desk = if dialect.counts_contracts() {
                 let reader = client(dialect.clone());
-                let instruments = reader.instruments().await;
+                let mut instruments = reader.instruments().await;
+                for _ in 1..CONTRACTS_TRIES {
+                    let Err(error) = &instruments else { break };
+                    tracing::warn!(%venue, test, %error, "its contracts cannot be read; once more");
+                    tokio::time::sleep(CONTRACTS_PAUSE).await;
+                    instruments = reader.instruments().await;
+                }
                 let instruments = instruments.with_context(|| format!("{venue}'s instruments"))?;
                 let instruments = Arc::new(instruments);
                 let dialect = dialect.with_instruments(Arc::clone(&instruments));
@@ -150,7 +161,7 @@ impl Service {
             desks = desks.with(swaps.venue(), test, Seat::Chain(Box::new(swaps)));
         }
         let config = match setup.config_file {
-            Some(path) => LocalConfig::File(FileConfig::open(&path)?),
+            Some(path) => LocalConfig::File(FileConfig::open(&path)?, store.clone()),
             None => LocalConfig::Store(store.clone()),
         };
         let mut settings = Settings::default();

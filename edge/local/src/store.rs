@@ -5,9 +5,13 @@
 //! their own and see what has been committed; what has been asked for but not yet committed is
 //! covered by the reservations in memory.
 
+mod balances;
 mod config;
 mod known;
+mod later;
+mod log;
 mod positions;
+mod purge;
 mod queue;
 mod rows;
 mod schema;
@@ -27,9 +31,11 @@ use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use crate::archive::Archivist;
+pub(crate) use balances::{HaltOf, SWITCH};
 use known::Known;
+use purge::Purge;
 pub(crate) use tables::TradeRow;
-use writer::{Job, Purge, Writer};
+use writer::{Job, Writer};
 
 /// The file that whoever may write locks.
 pub(crate) const LOCK: &str = "hoox.lock";
@@ -166,6 +172,11 @@ impl SqliteStore {
             archivist.flush().await;
         }
         self.inner.writer.synced(Job::Flush).await
+    }
+
+    /// Waits until later reads see everything asked for so far.
+    pub(crate) async fn settled(&self) -> Result<(), StoreUnavailable> {
+        self.inner.writer.written(Job::Flush).await
     }
 
     /// Runs `read` on a read connection.

@@ -413,9 +413,37 @@ async fn a_server_with_a_file_for_its_configuration_is_changed_there() {
     let file = data.path().join("config.json");
     std::fs::write(&file, r#"{"webhook:rate_limit_per_minute": 0}"#).unwrap();
     let serve = Serve::start_with_file(&venue, data.path(), &file);
-    for args in [&["kill-switch", "on"][..], &["config", "list"], &["kill-switch", "show"]] {
+    for args in [&["config", "list"][..], &["config", "set", "trade:allow_flip", "true"]] {
         contains(&refused(data.path(), args), &["config.json"]);
     }
+    // The switch is turned all the same, beside the file's own.
+    let halted = |halted: bool| {
+        let told = json(data.path(), &["kill-switch", "show"]);
+        assert_eq!(told[0]["engaged"], halted, "{told:?}");
+    };
+    let halts = async |n: u32| {
+        let fields = format!(
+            r#""exchange":"binance","action":"LONG","symbol":"SOLUSDT","quantity":1,"idempotencyKey":"{n}""#
+        );
+        let mut tries = 0;
+        loop {
+            let (status, answer) = common::post(&serve.url, common::signal(&fields)).await;
+            match (status, answer["error"]["code"].as_str()) {
+                (503, Some("KILL_SWITCH_ACTIVE")) => return,
+                _ => assert!(tries < 100, "{status} {answer}"),
+            }
+            tries += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    halted(false);
+    contains(&people(data.path(), &["kill-switch", "on"]), &["ON"]);
+    halted(true);
+    halts(1).await;
+    contains(&people(data.path(), &["kill-switch", "off"]), &["off"]);
+    halted(false);
+    std::fs::write(&file, r#"{"trade:kill_switch": true}"#).unwrap();
+    contains(&people(data.path(), &["kill-switch", "off"]), &["ON", "config.json"]);
     drop(serve);
 }
 

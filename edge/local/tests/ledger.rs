@@ -225,3 +225,83 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     assert_eq!((count(&ledger) as u64, orders), (filled_here as u64, filled_here as u64));
     drop(serve);
 }
+
+fn order(n: &str) -> String {
+    signal(&format!(
+        r#""exchange":"binance","action":"LONG","symbol":"SOLUSDT","quantity":1,"idempotencyKey":"{n}""#
+    ))
+}
+
+/// Whatever is damaged under a running server, it refuses; the next start names what to do; and with
+/// the backup nothing is ordered twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_damaged_while_it_is_open_refuses_and_its_backup_forgets_nothing() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::start(&venue, data.path(), &[]);
+    assert_eq!(post(&serve.url, order("before")).await.0, 200);
+    until(data.path(), |ledger| filled(ledger) == 1).await;
+    let files = ["hoox.db", "hoox.db-wal"].map(|name| data.path().join(name));
+    let backup = files.each_ref().map(|file| std::fs::read(file).unwrap());
+    for (file, bytes) in files.iter().zip(&backup) {
+        let mut damaged = bytes.clone();
+        // Behind the headers, so that it still looks like a database.
+        damaged.iter_mut().skip(100).for_each(|byte| *byte ^= 0xa5);
+        let mut file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+        std::io::Write::write_all(&mut file, &damaged).unwrap();
+    }
+    let mut refused = 0;
+    for n in 0..500 {
+        let (status, answer) = post(&serve.url, order(&format!("after-{n}"))).await;
+        match (status, answer["error"]["code"].as_str()) {
+            // What is kept in memory is still whole.
+            (200, _) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            (503, Some("KILL_SWITCH_ACTIVE" | "IDEMPOTENCY_UNAVAILABLE" | "QUEUE_UNAVAILABLE")) => {
+                refused += 1;
+            }
+            _ => panic!("{status} {answer}"),
+        }
+        if refused == 5 {
+            break;
+        }
+    }
+    assert_eq!(refused, 5, "a damaged database is traded on");
+    let ordered = venue.with(|exchange| exchange.counters()).orders;
+    serve.kill();
+    for (file, bytes) in files.iter().zip(&backup) {
+        let mut damaged = bytes.clone();
+        damaged.iter_mut().skip(100).for_each(|byte| *byte ^= 0xa5);
+        std::fs::write(file, damaged).unwrap();
+    }
+    let args = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data.path().to_str().unwrap()];
+    let told = String::from_utf8(common::run(&args).stderr).unwrap();
+    assert!(told.contains("hoox.db") && told.contains("backup"), "{told}");
+    for (file, bytes) in files.iter().zip(&backup) {
+        std::fs::write(file, bytes).unwrap();
+    }
+    let _ = std::fs::remove_file(data.path().join("hoox.db-shm"));
+    let serve = Serve::start(&venue, data.path(), &[]);
+    assert_eq!(post(&serve.url, order("before")).await.0, 409);
+    assert_eq!(post(&serve.url, order("anew")).await.0, 200);
+    assert_eq!(venue.with(|exchange| exchange.counters()).orders, ordered + 1);
+    drop(serve);
+}
+
+/// Somebody else's lock keeps orders out for as long as it is held, and no longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_database_refuses_until_it_is_free_and_orders_once() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::start(&venue, data.path(), &["--config", "webhooks:queue_mode=direct_only"]);
+    let other = rusqlite::Connection::open(data.path().join("hoox.db")).unwrap();
+    other.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (status, answer) = post(&serve.url, order("locked")).await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (503, Some("IDEMPOTENCY_UNAVAILABLE")));
+    assert_eq!(venue.with(|exchange| exchange.counters()).orders, 0);
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(post(&serve.url, order("locked")).await.0, 200);
+    assert_eq!(post(&serve.url, order("locked")).await.0, 409);
+    assert_eq!(venue.with(|exchange| exchange.counters()).orders, 1);
+    drop(serve);
+}

@@ -142,4 +142,9 @@ async fn a_clock_set_back_orders_nothing_twice_and_loses_nothing() {
     assert_eq!((world.desk().orders(), world.desk().placed().len()), (3, 3));
     assert!(world.store.records().iter().all(|it| it.state == State::Acknowledged));
     assert!(world.store.open_intents().await.unwrap().is_empty());
+    // A configuration is used for a second, and not until the clock has caught up.
+    router.config_store().set("trade:kill_switch", "true");
+    world.clock.set_back(Duration::from_secs(3_600));
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(send(r#""idempotencyKey":"d""#).await, (503, Some("KILL_SWITCH_ACTIVE")));
 }

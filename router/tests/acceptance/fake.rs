@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use hoox_connector::{
-    Accepted, Asset, Capabilities, ClientOrderId, Clock, Decimal, Error, Fee, Fill, Instrument,
-    LotRule, MarginMode, Market, NotSent, OperationKind, OperationSet, OrderId, OrderReport,
-    OrderStatus, Outcome, Position, PositionMode, PositionSide, PreparedOrder, Refused,
-    RejectReason, Rejection, Symbol, Throttle, ThrottleKind, Timestamp, Unknown, UnknownCause,
-    Venue,
+    Accepted, Asset, Balance, Capabilities, ClientOrderId, Clock, Decimal, Error, Fee, Fill,
+    Instrument, LotRule, MarginMode, Market, NotSent, OperationKind, OperationSet, OrderId,
+    OrderReport, OrderStatus, Outcome, Position, PositionMode, PositionSide, PreparedOrder,
+    Refused, RejectReason, Rejection, Symbol, Throttle, ThrottleKind, Timestamp, Unknown,
+    UnknownCause, Venue,
 };
 use hoox_router::{
     Answer, Desks, Exchange, MemoryConfig, MemoryQueue, MemoryStore, RequestId, Router, Settings,
@@ -214,9 +214,10 @@ impl Exchange for FakeDesk {
         Ok(self.inner().positions.clone())
     }
 
-    async fn available(&self, _: Option<Asset>) -> Result<Decimal, Error> {
+    async fn balance(&self, asset: Option<Asset>) -> Result<Option<Balance>, Error> {
         self.note("balances")?;
-        Ok(dec("1000"))
+        let asset = asset.unwrap_or_else(|| Asset::new("USDT").unwrap());
+        Ok(Some(Balance { asset, available: dec("1000"), total: dec("1200") }))
     }
 
     async fn set_up(

@@ -5,6 +5,8 @@ mod bad_input;
 #[cfg(test)]
 mod dialects;
 #[cfg(test)]
+mod equity;
+#[cfg(test)]
 mod failover;
 #[cfg(test)]
 mod fake;

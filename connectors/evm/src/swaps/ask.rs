@@ -45,7 +45,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
     }
 
     /// What the account has of an asset of its pairs, rounded down.
-    pub(super) async fn balance(&self, asset: Option<Asset>) -> Result<Decimal, Error> {
+    pub(super) async fn held(&self, asset: Option<Asset>) -> Result<Decimal, Error> {
         let wanted = asset.as_ref().map_or("USDT", Asset::as_str);
         let Some(token) = self.token(wanted).await? else { return Ok(Decimal::ZERO) };
         let own = self.wallet.address();

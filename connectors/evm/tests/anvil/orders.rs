@@ -86,9 +86,9 @@ async fn every_kind(v3: bool) {
     accepted(market(&swaps, "sell-2", Side::Sell, "PLNWETH", "1").await);
     let report = ended(&swaps, "PLNWETH", "sell-2").await;
     assert_eq!(held(&swaps, market_.wrapped).await, report.filled_quote.unwrap());
-    let balance = swaps.available(Some(Asset::new("WETH").unwrap())).await.unwrap();
-    assert_eq!(balance, report.filled_quote.unwrap());
-    assert_eq!(swaps.available(None).await.unwrap(), Decimal::ZERO);
+    let balance = swaps.balance(Some(Asset::new("WETH").unwrap())).await.unwrap().unwrap();
+    assert_eq!(balance.available, report.filled_quote.unwrap());
+    assert_eq!(swaps.balance(None).await.unwrap().unwrap().total, Decimal::ZERO);
 }
 
 #[tokio::test]

@@ -121,9 +121,14 @@ pub(super) struct Values {
 impl Values {
     /// What is set.
     pub(super) fn read(place: &Place) -> anyhow::Result<Self> {
-        if let Some(file) = running::find(&place.data_dir).and_then(|it| it.config_file) {
+        if let Some(file) = running::config_file(&place.data_dir) {
             bail!("the running server reads its configuration from {}; look there", file.display());
         }
+        Self::stored(place)
+    }
+
+    /// What is set in the database, whether or not a server takes all of it from there.
+    pub(super) fn stored(place: &Place) -> anyhow::Result<Self> {
         let ledger = match Ledger::open(&place.data_dir) {
             Ok(ledger) => Some(ledger),
             Err(LedgerError::Missing(_)) => None,
@@ -138,12 +143,16 @@ impl Values {
 
     /// The same, to change it: creates the database where there is none yet.
     pub(super) fn create(place: &Place) -> anyhow::Result<Self> {
-        let read = Self::read(place)?;
-        if read.ledger.is_some() {
-            return Ok(read);
+        Self::read(place)?.or_created(place)
+    }
+
+    /// The same, to change it: creates the database where there is none yet.
+    pub(super) fn or_created(self, place: &Place) -> anyhow::Result<Self> {
+        if self.ledger.is_some() {
+            return Ok(self);
         }
         drop(SqliteStore::open(&place.data_dir)?);
-        Self::read(place)
+        Self::stored(place)
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&str> {

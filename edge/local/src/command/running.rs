@@ -33,6 +33,11 @@ pub(crate) fn announce(
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// The file that the running server of a data directory reads its configuration from, if it does.
+pub(super) fn config_file(directory: &Path) -> Option<PathBuf> {
+    find(directory)?.config_file
+}
+
 /// The server of a data directory, if one runs: what the last one wrote counts only while the
 /// directory is locked.
 pub(super) fn find(directory: &Path) -> Option<Running> {

@@ -94,6 +94,24 @@ row! {
 }
 
 row! {
+    /// What a live account was worth.
+    BalanceRow from "balances" {
+        /// The exchange.
+        exchange: String,
+        /// In what it is counted.
+        asset: String,
+        /// What could be spent or used as margin.
+        free: String,
+        /// What was bound as margin or in orders.
+        used: String,
+        /// Everything, the profit or loss of open positions included.
+        total: String,
+        /// When, in seconds.
+        timestamp: i64,
+    }
+}
+
+row! {
     /// What a fill did to a position.
     ExecutionRow from "executions" {
         /// The request whose order filled.

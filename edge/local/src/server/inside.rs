@@ -21,7 +21,7 @@ use crate::archive::watched;
 /// How many signals are told unless it is said, and at most (trade.md §13).
 const SIGNALS: (u32, u32) = (10, 100);
 
-/// How many trades are told unless it is said, and at most (data.md §1).
+/// How many trades and balances are told unless it is said, and at most (data.md §1).
 const TRADES: (u32, u32) = (50, 1_000);
 
 pub(super) fn routes() -> Routes<Shared> {
@@ -32,6 +32,7 @@ pub(super) fn routes() -> Routes<Shared> {
         .route("/api/signals", get(signals))
         .route("/api/trades", get(trades))
         .route("/api/positions", get(positions))
+        .route("/api/balances", get(balances))
 }
 
 /// An order of another part of the system, bare or in an envelope: unlike a webhook's, a close passes
@@ -168,6 +169,19 @@ async fn positions(State(shared): State<Shared>, request: Request<Body>) -> Resp
     table(shared, request, |ledger| Ok(json!({ "positions": ledger.positions(true)? }))).await
 }
 
+/// What the live accounts were worth, newest first.
+async fn balances(
+    State(shared): State<Shared>,
+    Query(query): Query<HashMap<String, String>>,
+    request: Request<Body>,
+) -> Response<Body> {
+    table(shared, request, move |ledger| {
+        let limit = limit(&query, TRADES, &["limit"])?;
+        Ok(json!({ "balances": ledger.balances(limit)? }))
+    })
+    .await
+}
+
 /// Why a table is not told.
 enum Refused {
     Query(Vec<Violation>),
@@ -191,6 +205,10 @@ async fn table(
         Ok((id, _)) => id,
         Err(refused) => return *refused,
     };
+    // Whoever was answered finds his order here.
+    if shared.service.store.settled().await.is_err() {
+        return internal(id);
+    }
     let directory = shared.service.data_dir.clone();
     let task = tokio::task::spawn_blocking(move || read(&Ledger::open(&directory)?));
     match task.await {

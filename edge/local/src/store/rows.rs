@@ -76,11 +76,6 @@ impl Row {
         }
     }
 
-    /// Whether another will say more in a moment: it filled, and its fee is being read.
-    pub(super) fn is_passing(&self) -> bool {
-        !self.open && self.fill.is_some() && self.fee.is_none()
-    }
-
     /// What identifies the record.
     pub(super) fn id(&self) -> &str {
         &self.id

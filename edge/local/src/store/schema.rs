@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::OpenError;
 
 /// Each entry brings a database from its index to the next; applied in order, never twice.
-const MIGRATIONS: &[&str] = &[FIRST, QUEUE_AND_POSITIONS, FEWER_PAGES];
+const MIGRATIONS: &[&str] = &[FIRST, QUEUE_AND_POSITIONS, FEWER_PAGES, BALANCES];
 
 /// Pages kept in memory by the one who writes, in KiB as SQLite has it (negative): the working set of a
 /// busy day, so that a write reads nothing.
@@ -184,6 +184,29 @@ const FEWER_PAGES: &str = "
     DROP INDEX trade_signals_request;
 ";
 
+/// What the accounts were worth, and the days whose loss halted trading.
+const BALANCES: &str = "
+    CREATE TABLE balances (
+        id        INTEGER PRIMARY KEY,
+        exchange  TEXT    NOT NULL,
+        asset     TEXT    NOT NULL,
+        free      TEXT    NOT NULL,
+        used      TEXT    NOT NULL,
+        total     TEXT    NOT NULL,
+        timestamp INTEGER NOT NULL
+    );
+    CREATE INDEX balances_timestamp ON balances (timestamp);
+
+    CREATE TABLE drawdown_halts (
+        day     TEXT PRIMARY KEY,
+        start   TEXT    NOT NULL,
+        equity  TEXT    NOT NULL,
+        percent TEXT    NOT NULL,
+        at      INTEGER NOT NULL,
+        flat    INTEGER NOT NULL
+    ) WITHOUT ROWID;
+";
+
 /// Opens or creates the database for writing, and brings its tables up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let shown = || path.display().to_string();
@@ -234,3 +257,6 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,18 @@
 //! The one thread that writes.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hoox_router::StoreUnavailable;
+use hoox_router::{Equity, StoreUnavailable};
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
+use super::balances::{self, Halt};
+use super::later::{LATER_SLICE, Later};
+use super::log::WriteAheadLog;
+use super::purge::Purge;
 use super::queue::{Enqueued, Settled};
 use super::rows::{LogRow, RefusalRow, Row};
 
@@ -18,9 +22,9 @@ const QUEUE_MAX: usize = 16_384;
 /// How many writes share a transaction.
 const BATCH_MAX: usize = 512;
 
-/// How long, and how many at most, records wait for the ones that replace them.
-const DEFER: Duration = Duration::from_millis(20);
-const DEFERRED_MAX: usize = 1_024;
+/// How long others are waited for when the last transaction had more than one to tell: what they write
+/// lies on the same pages, and a sync costs as much for one as for many.
+const GATHER: Duration = Duration::from_micros(1_500);
 
 /// Something to write.
 #[derive(Debug)]
@@ -45,47 +49,11 @@ pub(super) enum Job {
         key: String,
         value: String,
     },
+    Balances(Vec<Equity>),
+    Halt(Box<Halt>),
+    /// After the halt of a day everything is flat.
+    Flat(String),
     Flush,
-}
-
-/// What is older than what is kept (data.md §3, `retention:*`); moments in milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Purge {
-    pub(super) now: i64,
-    pub(super) logs_before: i64,
-    pub(super) trades_before: i64,
-}
-
-/// How many rows of each table one purge removes: enough to keep up, too few to stall.
-const PURGE_MAX: u32 = 100;
-
-impl Purge {
-    fn run(self, connection: &Connection) -> rusqlite::Result<()> {
-        let Self { now, logs_before, trades_before } = self;
-        // No order without an outcome is ever forgotten.
-        let slices = [
-            ("reservations", "key", "expires_at <= ?1", now),
-            ("system_logs", "id", "timestamp < ?1", logs_before / 1_000),
-            ("trade_signals", "signal_id", "timestamp < ?1", trades_before / 1_000),
-            ("executions", "id", "at < ?1", trades_before),
-            ("dead_letters", "id", "at < ?1", trades_before),
-            ("trades", "id", "created_at < ?1 AND status <> 'TRADE_PENDING'", trades_before),
-        ];
-        for (table, key, condition, before) in slices {
-            let sql = format!(
-                "DELETE FROM {table} WHERE {key} IN
-                     (SELECT {key} FROM {table} WHERE {condition} LIMIT {PURGE_MAX})"
-            );
-            connection.prepare_cached(&sql)?.execute([before])?;
-        }
-        connection
-            .prepare_cached(
-                "DELETE FROM records WHERE id IN
-                     (SELECT id FROM records WHERE open = 0 AND received_at < ?1 LIMIT ?2)",
-            )?
-            .execute(params![trades_before, PURGE_MAX])
-            .map(drop)
-    }
 }
 
 /// Holds a key for a request, unless another holds it.
@@ -110,16 +78,19 @@ pub(super) fn hold(
 
 /// Who waits for a job, and for what.
 #[derive(Debug)]
-struct Done {
+pub(super) struct Done {
     told: oneshot::Sender<Result<(), StoreUnavailable>>,
     /// Whether it must be on stable storage first.
     synced: bool,
 }
 
+/// A job, and who waits for it.
+pub(super) type Waiting = (Job, Option<Done>);
+
 /// The sending end of the writing thread.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: SyncSender<(Job, Option<Done>)>,
+    queue: SyncSender<Waiting>,
 }
 
 impl Writer {
@@ -156,7 +127,7 @@ impl Writer {
         self.send((job, None))
     }
 
-    fn send(&self, job: (Job, Option<Done>)) -> Result<(), StoreUnavailable> {
+    fn send(&self, job: Waiting) -> Result<(), StoreUnavailable> {
         self.queue.try_send(job).map_err(|error| {
             StoreUnavailable(match error {
                 TrySendError::Full(_) => "too many writes are waiting".into(),
@@ -166,131 +137,68 @@ impl Writer {
     }
 }
 
-fn work(mut connection: Connection, jobs: &Receiver<(Job, Option<Done>)>) {
+fn work(mut connection: Connection, jobs: &Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
-    let mut deferred = Deferred::default();
-    let mut syncs = None;
+    let mut later = Later::default();
+    let mut log = WriteAheadLog::of(&mut connection);
+    let mut is_busy = false;
     loop {
-        let open = match deferred.wait() {
+        let open = match later.wait(Instant::now()) {
             None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(wait) => jobs.recv_timeout(wait),
         };
-        match open {
-            Ok(first) => batch.push(first),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) if deferred.is_empty() => return,
-            Err(RecvTimeoutError::Disconnected) => deferred.are_due(),
-        }
-        while batch.len() < BATCH_MAX {
-            match jobs.try_recv() {
-                Ok(job) => batch.push(job),
-                Err(_) => break,
-            }
-        }
-        deferred.exchange(&mut batch);
-        if batch.is_empty() {
-            continue;
-        }
-        let results = set_sync(&connection, &mut syncs, &batch)
-            .and_then(|()| commit(&mut connection, &batch));
-        for (index, (_, done)) in batch.drain(..).enumerate() {
-            let result = match &results {
-                Ok(failed) => failed.get(&index).cloned().map_or(Ok(()), Err),
-                Err(error) => Err(error.clone()),
-            };
-            if let Err(error) = &result {
-                tracing::error!(%error, "a write failed");
-            }
-            if let Some(done) = done {
-                let _ = done.told.send(result);
-            }
-        }
-    }
-}
-
-/// Records that another of the same order is about to replace: that of a fill whose fee is being read.
-///
-/// They wait a moment for it, for each write costs the pages of five tables. Lost in a crash, the order
-/// is open and is reconciled; whoever wants to see them asks for a flush.
-#[derive(Debug, Default)]
-struct Deferred(VecDeque<(Instant, Box<Row>)>);
-
-impl Deferred {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How long until the first is due.
-    fn wait(&self) -> Option<Duration> {
-        self.0.front().map(|(due, _)| due.saturating_duration_since(Instant::now()))
-    }
-
-    /// All of them are.
-    fn are_due(&mut self) {
-        let now = Instant::now();
-        self.0.iter_mut().for_each(|(due, _)| *due = now);
-    }
-
-    /// Takes what may wait out of a batch, and puts what is due, or must not wait for it, before it.
-    fn exchange(&mut self, batch: &mut Vec<(Job, Option<Done>)>) {
-        let now = Instant::now();
-        let may_wait = |job: &Job| matches!(job, Job::Record(_) | Job::Log(_) | Job::Refusal(_));
-        let all = self.0.len() > DEFERRED_MAX || !batch.iter().all(|(job, _)| may_wait(job));
-        let due = self.0.iter().take_while(|(due, _)| all || *due <= now).count();
-        let mut due: Vec<Box<Row>> = self.0.drain(..due).map(|(_, row)| row).collect();
-        supersede(batch);
-        let replaced: HashSet<&str> = batch.iter().filter_map(|(job, _)| job.record_id()).collect();
-        due.retain(|row| !replaced.contains(row.id()));
-        self.0.retain(|(_, row)| !replaced.contains(row.id()));
-        for (job, done) in std::mem::take(batch) {
-            match job {
-                Job::Record(row) if !all && done.is_none() && row.is_passing() => {
-                    self.0.push_back((now + DEFER, row));
+        let is_over = match open {
+            Ok(first) => {
+                batch.push(first);
+                if is_busy {
+                    thread::sleep(GATHER);
                 }
-                job => batch.push((job, done)),
+                false
             }
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) if later.is_empty() => return,
+            Err(RecvTimeoutError::Disconnected) => true,
+        };
+        batch.extend(jobs.try_iter().take(BATCH_MAX - batch.len()));
+        match batch.iter().filter(|(_, done)| done.is_some()).count() {
+            0 => {}
+            waiting => is_busy = waiting > 1,
         }
-        batch.splice(0..0, due.into_iter().map(|row| (Job::Record(row), None)));
+        later.exchange(&mut batch, Instant::now());
+        write(&mut connection, &mut log, &mut batch);
+        // By itself, so that nobody waits for it who waits for his own.
+        later.take_due(&mut batch, if is_over { usize::MAX } else { LATER_SLICE }, Instant::now());
+        write(&mut connection, &mut log, &mut batch);
+        log.shorten(&connection);
     }
 }
 
-/// Drops the records of a batch that a later one of the same order replaces, and that nobody waits for:
-/// the later one says all that they say.
-fn supersede(batch: &mut Vec<(Job, Option<Done>)>) {
-    let mut last = HashMap::new();
-    for (index, (job, _)) in batch.iter().enumerate() {
-        if let Some(id) = job.record_id() {
-            last.insert(id.to_owned(), index);
-        }
+/// Writes a batch in one transaction and tells who waits for it.
+fn write(connection: &mut Connection, log: &mut WriteAheadLog, batch: &mut Vec<Waiting>) {
+    if batch.is_empty() {
+        return;
     }
-    let mut index = 0;
-    batch.retain(|(job, done)| {
-        let replaced = job.record_id().is_some_and(|id| last.get(id) != Some(&index));
-        index += 1;
-        !replaced || done.is_some()
-    });
-}
-
-/// In WAL mode, NORMAL leaves the sync to the next checkpoint or the next FULL transaction.
-fn set_sync(
-    connection: &Connection,
-    syncs: &mut Option<bool>,
-    batch: &[(Job, Option<Done>)],
-) -> Result<(), StoreUnavailable> {
     let synced = batch.iter().any(|(_, done)| done.as_ref().is_some_and(|done| done.synced));
-    if *syncs != Some(synced) {
-        let mode = if synced { "FULL" } else { "NORMAL" };
-        connection.pragma_update(None, "synchronous", mode).map_err(failure)?;
-        *syncs = Some(synced);
+    let results = log.set_sync(connection, synced).and_then(|()| commit(connection, batch));
+    for (index, (_, done)) in batch.drain(..).enumerate() {
+        let result = match &results {
+            Ok(failed) => failed.get(&index).cloned().map_or(Ok(()), Err),
+            Err(error) => Err(error.clone()),
+        };
+        if let Err(error) = &result {
+            tracing::error!(%error, "a write failed");
+        }
+        if let Some(done) = done {
+            let _ = done.told.send(result);
+        }
     }
-    Ok(())
 }
 
 /// Writes a batch in one transaction; tells which jobs failed. A job that fails leaves no trace and
 /// takes no other with it; a commit that fails takes all.
 fn commit(
     connection: &mut Connection,
-    batch: &[(Job, Option<Done>)],
+    batch: &[Waiting],
 ) -> Result<HashMap<usize, StoreUnavailable>, StoreUnavailable> {
     // Jobs hardly ever fail; one that does fails alone when all are written once more, one by one.
     let transaction = connection.transaction().map_err(failure)?;
@@ -315,16 +223,34 @@ fn commit(
     Ok(failed)
 }
 
-fn failure(error: rusqlite::Error) -> StoreUnavailable {
+pub(super) fn failure(error: rusqlite::Error) -> StoreUnavailable {
     StoreUnavailable(error.to_string())
 }
 
 impl Job {
-    fn record_id(&self) -> Option<&str> {
+    /// What identifies the record it writes, if it does.
+    pub(super) fn record_id(&self) -> Option<&str> {
         match self {
             Self::Record(row) => Some(row.id()),
             _ => None,
         }
+    }
+
+    /// Whether nobody is told a wrong thing when later ones are written before it.
+    pub(super) fn may_wait(&self) -> bool {
+        matches!(self, Self::Record(_) | Self::Log(_) | Self::Refusal(_))
+    }
+
+    /// Whether everything before it must be written: it is about keys, or about the queue.
+    pub(super) fn is_barrier(&self) -> bool {
+        matches!(
+            self,
+            Self::Release(_)
+                | Self::Commit { .. }
+                | Self::Enqueue(_)
+                | Self::Settle(_)
+                | Self::Flush
+        )
     }
 
     fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
@@ -346,6 +272,9 @@ impl Job {
                 .prepare_cached("INSERT OR REPLACE INTO config (key, value) VALUES (?1, ?2)")?
                 .execute([key, value])
                 .map(drop),
+            Self::Balances(equities) => balances::write(connection, equities),
+            Self::Halt(halt) => halt.write(connection),
+            Self::Flat(day) => balances::write_flat(connection, day),
             Self::Flush => Ok(()),
         }
     }

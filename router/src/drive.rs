@@ -148,7 +148,11 @@ where
         mut effect: Effect,
         deadline: Option<Duration>,
     ) {
-        let policy = self.policy(desk);
+        let mut policy = self.policy(desk);
+        if deadline.is_some() {
+            // Somebody waits for the answer. Reconciliation comes again, and has others to ask for.
+            policy = policy.reading_for(desk.capabilities().fill_delay);
+        }
         loop {
             let event = match effect {
                 Effect::Persist(durability) => self.persist(record, durability).await,

@@ -183,6 +183,14 @@ impl Policy {
         }
     }
 
+    /// The same in a run that may read a fill for as long as the exchange takes to tell it.
+    #[must_use]
+    pub fn reading_for(mut self, delay: Duration) -> Self {
+        let more = delay.as_millis() / self.longest_backoff.as_millis().max(1);
+        self.reads_max = self.reads_max.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        self
+    }
+
     fn backoff(&self, tries: u32) -> Duration {
         let factor = 1u32.checked_shl(tries.min(16)).unwrap_or(u32::MAX);
         self.first_backoff.saturating_mul(factor).min(self.longest_backoff)

@@ -35,6 +35,9 @@ pub struct Capabilities {
     pub batch_max: usize,
     /// How long an accepted order may stay invisible to queries.
     pub visibility_delay: Duration,
+    /// How long it may take until an accepted order's fill can be told, where that is long: a block,
+    /// on a chain. Whoever waits for it asks for as long.
+    pub fill_delay: Duration,
 }
 
 impl Capabilities {
@@ -54,6 +57,7 @@ impl Capabilities {
             client_order_id_max: 32,
             batch_max: 0,
             visibility_delay: Duration::from_secs(2),
+            fill_delay: Duration::ZERO,
         }
     }
 

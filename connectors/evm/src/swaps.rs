@@ -23,6 +23,9 @@ use crate::refused::rejected;
 /// The most pairs of one account.
 const PAIRS_MAX: usize = 64;
 
+/// How long a fill may take: the slot of Ethereum, the slowest of the chains, and some.
+const FILL_DELAY: Duration = Duration::from_secs(15);
+
 /// How orders become swaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -140,6 +143,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
         capabilities.client_order_id_max = 64;
         // The store that is asked is the one that was written before anything was sent.
         capabilities.visibility_delay = Duration::ZERO;
+        capabilities.fill_delay = FILL_DELAY;
         let (memory, turn) = Default::default();
         Ok(Self { venue, wallet, pairs, rules, capabilities, memory, turn })
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use hoox_connector::{PositionSide, SystemClock, Venue};
 use hoox_router::{
-    Answer, Desks, ExecutionStatus, MemoryConfig, MemoryStore, Record, RequestId, Router,
-    SignalStore, State,
+    Answer, Desks, Exchanges, ExecutionStatus, MemoryConfig, MemoryStore, Record, RequestId,
+    Router, SignalStore, State,
 };
-use hoox_wallet::TransactionState;
+use hoox_wallet::{Action, Address, TransactionState, parse_units};
 use serde_json::Value;
 
 use crate::market::{Market, TestSwaps, dec, symbol};
@@ -101,6 +101,19 @@ async fn a_signal_ends_in_one_swap_recorded_with_its_fill_and_its_gas() {
     assert_eq!(market.count().await, 4);
 }
 
+/// A block takes longer than any exchange takes to tell a fill; whoever waits is told all the same.
+#[tokio::test]
+async fn a_signal_waits_for_its_block() {
+    let market = Market::open(false).await;
+    let ledger = Arc::new(MemoryStore::new());
+    let (router, _) = process(&market, &ledger);
+    market.mines(false).await;
+    let _: Value = market.anvil.ask("evm_setIntervalMining", serde_json::json!([4])).await;
+    let bought = signal(&router, 1, "LONG", r#","quantity":1"#).await;
+    assert_eq!(bought.status, 200, "{}", bought.body);
+    assert_eq!(last(&ledger).execution.unwrap().filled_quantity, dec("1"));
+}
+
 #[tokio::test]
 async fn everything_that_was_bought_is_flattened() {
     let market = Market::open(false).await;
@@ -113,6 +126,24 @@ async fn everything_that_was_bought_is_flattened() {
     let again = router.close_all(RequestId::from_random(REQUESTS.next()), false).await;
     assert!(again.is_complete() && again.closes.is_empty(), "{again:?}");
     assert_eq!(market.count().await, 3);
+}
+
+/// Of what was bought, a part went elsewhere meanwhile.
+#[tokio::test]
+async fn no_more_is_sold_than_there_is() {
+    let market = Market::open(false).await;
+    let ledger = Arc::new(MemoryStore::new());
+    let (router, _) = process(&market, &ledger);
+    assert_eq!(signal(&router, 1, "LONG", r#","quantity":1"#).await.status, 200);
+    let swaps = router.exchanges().desk(Venue::Ethereum, false).unwrap();
+    let (token, to) = (market.token, Address::repeat_byte(0x77));
+    let amount = parse_units("2000.25", 18).unwrap();
+    let action = Action::Transfer { token, to, amount };
+    swaps.wallet().submit("elsewhere", &action, None).await.unwrap();
+    swaps.wallet().settle("elsewhere", 1, Duration::from_secs(60)).await.unwrap();
+    let sold = signal(&router, 2, "CLOSE", "").await;
+    assert_eq!(sold.status, 200, "{}", sold.body);
+    assert_eq!(last(&ledger).execution.unwrap().filled_quantity, dec("0.75"));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ mod words;
 use hoox_connector::json::{self, Integer, MaybeNumber, Number, lenient};
 use hoox_connector::stream::{BookUpdate, Level};
 use hoox_connector::{
-    Asked, Asset, BookTop, ClientOrderId, Fee, Fill, Headers, Malformed, Market,
+    Asked, Asset, BookTop, ClientOrderId, Cursor, Fee, Fill, Headers, Malformed, Market,
     OperationKind as Kind, OrderId, OrderReport, Page, Reply, Side, Symbol, Timestamp, VenueError,
 };
 use serde::Deserialize;
@@ -35,6 +35,20 @@ pub(crate) fn decode(
     match market {
         Market::Spot => spot::decode(asked, body),
         _ => linear::decode(asked, body),
+    }
+}
+
+/// The reply to what was done to a plain order, as it usually comes, inside a frame.
+#[inline]
+pub(crate) fn order_in(market: Market, op: Kind, cursor: &mut Cursor<'_>) -> Option<Reply> {
+    if !matches!(op, Kind::Place | Kind::Amend | Kind::Cancel) {
+        return None;
+    }
+    let mut fields = Fields::default();
+    fields.read_in(cursor)?;
+    match (market, op) {
+        (Market::Spot, Kind::Place) => fields.placed(),
+        _ => fields.report().map(Reply::Order),
     }
 }
 

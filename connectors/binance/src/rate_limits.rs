@@ -79,13 +79,18 @@ impl<'a> RateLimit<'a> {
 }
 
 /// The rows as they usually come, in one pass.
-fn usual(rows: &[u8]) -> Option<Usages> {
+pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Usages> {
     let mut usages = Usages::new();
-    let mut cursor = Cursor::new(rows)?;
     cursor.array(|cursor| {
         keep(&mut usages, &RateLimit::read(cursor)?);
         Some(())
     })?;
+    Some(usages)
+}
+
+fn usual(rows: &[u8]) -> Option<Usages> {
+    let mut cursor = Cursor::new(rows)?;
+    let usages = read(&mut cursor)?;
     cursor.end()?;
     Some(usages)
 }

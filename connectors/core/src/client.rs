@@ -212,19 +212,20 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
     /// [`Throttle`] with the wait, if there is no room and `patience` does not allow for one.
     pub async fn permit(&self, op: &Operation<'_>, patience: Patience) -> Result<Permit, Throttle> {
         let (kind, cost) = (op.kind(), self.provider.cost(op));
-        let started = self.clock.monotonic();
-        let mut slept = false;
+        let mut began = None;
         loop {
             let taken = self.limits.take(kind, cost, &self.clock);
-            let waited = self.clock.monotonic().saturating_sub(started);
             let (no_room, now) = match taken {
-                Ok(permit) if slept => {
-                    self.meter.waited(waited);
+                Ok(permit) => {
+                    if let Some(began) = began {
+                        self.meter.waited(self.clock.monotonic().saturating_sub(began));
+                    }
                     return Ok(permit);
                 }
-                Ok(permit) => return Ok(permit),
                 Err(refused) => refused,
             };
+            let now_monotonic = self.clock.monotonic();
+            let waited = now_monotonic.saturating_sub(*began.get_or_insert(now_monotonic));
             let wait = no_room.until.since(now.at).max(Duration::from_millis(1));
             if patience == Patience::Refuse
                 || no_room.kind == ThrottleKind::Banned
@@ -234,7 +235,6 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
                 return Err(Throttle { kind: no_room.kind, retry_after, until });
             }
             self.clock.sleep(wait).await;
-            slept = true;
         }
     }
 

@@ -42,7 +42,13 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(super) fn read(&mut self, body: &'a [u8]) -> Option<()> {
         let mut cursor = Cursor::new(body)?;
-        let cursor = &mut cursor;
+        self.read_in(&mut cursor)?;
+        cursor.end()
+    }
+
+    /// As [`read`](Self::read), from what a larger text holds.
+    #[inline]
+    pub(super) fn read_in(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
         cursor.open()?;
         // The order in which spot writes them; futures begin with the second.
         self.expect(cursor, "symbol")?;
@@ -50,8 +56,7 @@ impl<'a> Fields<'a> {
             Some(_) => self.expect_spot(cursor)?,
             None => self.expect_linear(cursor)?,
         }
-        self.rest(cursor)?;
-        cursor.end()
+        self.rest(cursor)
     }
 
     /// spot rest-api.md, "New order": the order of the examples, which is the venue's.

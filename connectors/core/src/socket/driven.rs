@@ -181,7 +181,8 @@ impl Driven {
         }
         let frame = Some(self.next_frame_at).filter(|_| !self.paced.is_empty());
         let Some(wake) = wake.into_iter().chain(frame).min() else { return Poll::Pending };
-        if self.sleep.deadline() != wake {
+        // Every frame moves the moment on: only one that comes too late is set anew.
+        if self.sleep.deadline() > wake || self.sleep.is_elapsed() {
             self.sleep.as_mut().reset(wake);
         }
         self.sleep.as_mut().poll(cx)

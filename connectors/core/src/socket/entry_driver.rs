@@ -148,7 +148,8 @@ impl<P: OrderEntry> Line<'_, P> {
                     self.session.tick(now - self.start, random());
                     continue;
                 }
-                if self.sleep.deadline() != wake {
+                // Every answer moves the moment on: only one that comes too late is set anew.
+                if self.sleep.deadline() > wake || self.sleep.is_elapsed() {
                     self.sleep.as_mut().reset(wake);
                 }
                 if self.sleep.as_mut().poll(cx).is_pending() {

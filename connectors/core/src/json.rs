@@ -1,6 +1,8 @@
 //! What the dialects share for reading JSON: exact numbers, absent values, and errors that name the
 //! field.
 
+mod path;
+
 use core::fmt;
 use core::marker::PhantomData;
 use core::str::FromStr;
@@ -10,6 +12,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use self::path::path_at;
 use crate::{Malformed, OperationKind, VenueError, parse_decimal};
 
 /// A decimal that arrives as a JSON number or a JSON string; read from its text, exactly.
@@ -99,16 +102,22 @@ pub fn read<'de, T: Deserialize<'de>>(
 /// Reads `body` as `T`; an error is the path of the field, and what is wrong with it.
 pub(crate) fn read_at<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, (String, String)> {
     // Checked as a whole, the text need not be checked string by string.
-    let text = core::str::from_utf8(body).ok();
-    text.and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| {
-        // The fast path keeps no path of fields; the second reading, only on failure, does.
-        let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let (field, problem) = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(error) => (error.path().to_string(), error.inner().to_string()),
-            Ok(_) => (".".into(), "characters after the end".into()),
-        };
+    let text = core::str::from_utf8(body).map_err(|error| {
+        (path_at(body, error.valid_up_to(), false), "the text is not UTF-8".to_owned())
+    })?;
+    serde_json::from_str(text).map_err(|error| {
+        let problem = error.to_string();
+        let is_missing = problem.starts_with("missing field `");
+        let field = path_at(body, offset(body, error.line(), error.column()), is_missing);
         (name_field(field, &problem), problem)
     })
+}
+
+/// The byte that is the `column`th of the `line`th line, both counted from one.
+fn offset(text: &[u8], line: usize, column: usize) -> usize {
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let start = core::iter::once(0).chain(ends).nth(line.saturating_sub(1)).unwrap_or(text.len());
+    start.saturating_add(column)
 }
 
 /// Appends `text` as the inside of a JSON string.
@@ -178,6 +187,10 @@ mod tests {
         assert_eq!(rows(r#"[{"price":1},{"stop":1}]"#).unwrap_err(), "[1].price");
         assert_eq!(rows(r#"[{"price":true}]"#).unwrap_err(), "[0].price");
         assert_eq!(rows(r#"[{"price":"1e400"}]"#).unwrap_err(), "[0].price");
+        assert_eq!(
+            rows("[{\"price\":1},\n {\"stop\":\n 1,\"price\":true}]").unwrap_err(),
+            "[1].price"
+        );
         assert_eq!(rows("<html>").unwrap_err(), ".");
         assert_eq!(rows("").unwrap_err(), ".");
     }

@@ -39,6 +39,10 @@ export async function startVenue(...args) {
     ...venue,
     /** Makes something go wrong with the next request that matches. */
     fault: (fault) => control("fault", fault),
+    /** Nothing goes wrong any more. */
+    clear: () => fetch(`${venue.control}/fault`, { method: "DELETE" }).then((it) => it.text()),
+    /** Does something to the exchange's WebSocket sessions. */
+    sessions: (hit) => control("sessions", hit),
     /** What the exchange holds. */
     state: () => control("state?orders=100000"),
     async stop() {
@@ -73,7 +77,7 @@ export const stand_in = (name, body) => ({
  *
  * `change` may alter the options of each; `directory` is where state is kept, to start there again.
  */
-export async function start(venue, { change, directory, extra = [], divisor = "1000" } = {}) {
+export async function start(venue, { change, directory, extra = [], divisor = "1000", port = 0 } = {}) {
   const kept = directory ?? mkdtempSync(join(tmpdir(), "hoox-edge-"));
   const account = (name) => ({
     [`${name.toUpperCase()}_API_KEY`]: venue[name].api_key,
@@ -96,7 +100,10 @@ export async function start(venue, { change, directory, extra = [], divisor = "1
   });
   const trade = worker("trade-worker", "trade", {
     kvNamespaces: { CONFIG_KV: "config" },
-    durableObjects: { IDEMPOTENCY_STORE: objects },
+    durableObjects: {
+      IDEMPOTENCY_STORE: objects,
+      EXCHANGE_CONNECTION_MANAGER: { className: "ExchangeConnectionManager", useSQLite: true },
+    },
     d1Databases: { DB: "trade-data-db" },
     r2Buckets: { SYSTEM_LOGS_BUCKET: "hoox-system-logs", REPORTS_BUCKET: "trade-reports" },
     queueProducers: {
@@ -115,6 +122,8 @@ export async function start(venue, { change, directory, extra = [], divisor = "1
     bindings: {
       INTERNAL_KEY_BINDING: INTERNAL_KEY,
       QUEUE_DELAY_DIVISOR: divisor,
+      BINANCE_ENTRY_URL: `${venue.binance.ws}/ws-fapi/v1`,
+      BYBIT_ENTRY_URL: `${venue.bybit.ws}/v5/trade`,
       ...account("binance"),
       ...account("bybit"),
       ...account("mexc"),
@@ -124,7 +133,7 @@ export async function start(venue, { change, directory, extra = [], divisor = "1
   const output = [];
   const miniflare = new Miniflare({
     host: "127.0.0.1",
-    port: 0,
+    port,
     defaultPersistRoot: kept,
     durableObjectsPersist: join(kept, "do"),
     kvPersist: join(kept, "kv"),

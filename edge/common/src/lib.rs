@@ -21,6 +21,8 @@ pub use config::{KvConfig, secret, secrets};
 pub use log::log;
 pub use mode::{mode_from, mode_name};
 pub use queue::WorkerQueue;
-pub use request::{REQUEST_ID_HEADER, client_address, new_request_id, read_body, request_id};
+pub use request::{
+    REQUEST_ID_HEADER, client_address, new_request_id, path, query_value, read_body, request_id,
+};
 pub use shard::{Reserve, Reserved, SHARDS, shard};
 pub use transport::FetchTransport;

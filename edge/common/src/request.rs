@@ -28,6 +28,32 @@ pub fn client_address(request: &Request) -> Option<IpAddr> {
     request.headers().get("cf-connecting-ip").ok()??.trim().parse().ok()
 }
 
+/// The path of a request, as it was sent: `/` for none.
+///
+/// Cut out of the address by hand: the platform has parsed it already, and a parser of our own brings
+/// the tables of all the world's domain names into the bundle.
+pub fn path(request: &Request) -> String {
+    let url = request.inner().url();
+    let (path, _) = path_and_query(&url);
+    path.to_owned()
+}
+
+/// The value of a parameter of a request's query, as it was sent.
+pub fn query_value(request: &Request, name: &str) -> Option<String> {
+    let url = request.inner().url();
+    let (_, query) = path_and_query(&url);
+    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.find(|(given, _)| *given == name).map(|(_, value)| value.to_owned())
+}
+
+fn path_and_query(url: &str) -> (&str, &str) {
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or("/");
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    (if path.is_empty() { "/" } else { path }, query)
+}
+
 /// Reads a body of at most `max` bytes; refuses by the declared length first, then by what arrives.
 ///
 /// # Errors
@@ -56,4 +82,23 @@ pub async fn read_body(request: &mut Request, max: usize) -> Result<Vec<u8>, Fai
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_cut_where_the_platform_has_parsed_it() {
+        for (url, path, query) in [
+            ("https://trade/api/signals?limit=3&x", "/api/signals", "limit=3&x"),
+            ("https://trade", "/", ""),
+            ("https://trade/", "/", ""),
+            ("https://trade?limit=1", "/", "limit=1"),
+            ("http://127.0.0.1:8787/webhook#/health?a", "/webhook", ""),
+            ("https://trade//webhook", "//webhook", ""),
+        ] {
+            assert_eq!(path_and_query(url), (path, query), "{url}");
+        }
+    }
 }

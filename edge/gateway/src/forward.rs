@@ -1,6 +1,6 @@
 //! What is handed to other workers: Telegram's updates (gateway.md §11), and the agent's routes.
 
-use hoox_edge::{InternalKey, fail, internal_request, json, read_body, secret};
+use hoox_edge::{InternalKey, fail, internal_request, json, path, read_body, secret};
 use hoox_router::{ErrorCode, Failure, Passkey, RequestId};
 use worker::{Env, Request, Response, Result};
 
@@ -44,7 +44,7 @@ pub(crate) async fn agent(mut request: Request, env: &Env, id: RequestId) -> Res
     }
     let missing = || Failure::new(ErrorCode::BadGateway, "The agent cannot be reached.");
     let Ok(agent) = env.service("AGENT_SERVICE") else { return fail(id, &missing()) };
-    let url = format!("https://agent{}", request.path());
+    let url = format!("https://agent{}", path(&request));
     let answer = match request.method() {
         worker::Method::Get => {
             let asked = Request::new(&url, worker::Method::Get)?;

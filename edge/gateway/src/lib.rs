@@ -10,7 +10,7 @@ mod webhook;
 
 use std::rc::Rc;
 
-use hoox_edge::{fail, new_request_id};
+use hoox_edge::{fail, new_request_id, path};
 use hoox_router::{ErrorCode, Failure};
 use worker::{Context, Env, Method, Request, Response, Result, event};
 
@@ -20,7 +20,7 @@ pub use rate_limiter::RateLimiterStore;
 #[event(fetch, respond_with_errors)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let id = new_request_id();
-    let path = request.path();
+    let path = path(&request);
     let wanted = match path.as_str() {
         "/webhook" | "/telegram-webhook" | "/agent/chat" => Method::Post,
         "/health" | "/agent/usage" => Method::Get,

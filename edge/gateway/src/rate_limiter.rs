@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 
 use hoox_connector::{Clock, Timestamp};
-use hoox_edge::{WorkerClock, fail, json, request_id};
+use hoox_edge::{WorkerClock, fail, json, path, request_id};
 use hoox_router::{Admission, CallerId, ErrorCode, Failure, RateWindow, Settings, admit};
 use serde::{Deserialize, Serialize};
 use worker::{
@@ -40,7 +40,7 @@ impl DurableObject for RateLimiterStore {
 
     async fn fetch(&self, request: Request) -> Result<Response> {
         let id = request_id(&request);
-        let limit = request.path().trim_start_matches('/').parse();
+        let limit = path(&request).trim_start_matches('/').parse();
         let Ok(limit) = limit else {
             return fail(id, &Failure::new(ErrorCode::BadRequest, "No limit."));
         };

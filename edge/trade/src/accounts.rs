@@ -8,8 +8,10 @@ use std::sync::{Arc, Weak};
 use hoox_any::Dialect;
 use hoox_connector::{Client, Clock, Credentials, Instruments, Market, Venue};
 use hoox_edge::{FetchTransport, WorkerClock, secrets};
-use hoox_router::{Desk, Exchanges};
+use hoox_router::{ConfigSnapshot, Desk, Exchanges};
 use worker::Env;
+
+use crate::account::Account;
 
 /// How long the objects of an isolate use the instruments that one of them has read.
 const INSTRUMENTS_FOR: Duration = Duration::from_secs(600);
@@ -20,16 +22,16 @@ const READING_MAX: Duration = Duration::from_secs(6);
 /// How often is looked whether it is over.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// One account at one venue.
-pub(crate) type Account = Desk<Dialect, FetchTransport, WorkerClock>;
-
 /// The accounts as one object uses them.
 ///
 /// Each object has desks of its own: who waits for another object's work is woken in the other's
 /// place, where the platform refuses it any I/O. What the objects of an isolate share is waited for by
 /// nobody: a client with the venue's limits and clock, and the instruments.
 #[derive(Debug)]
-pub(crate) struct Accounts(Vec<Seat>);
+pub(crate) struct Accounts {
+    seats: Vec<Seat>,
+    env: Env,
+}
 
 #[derive(Debug)]
 struct Seat {
@@ -52,7 +54,8 @@ struct Shared {
     reading: Cell<Option<Duration>>,
 }
 
-type SharedClient = Client<Dialect, FetchTransport, WorkerClock>;
+/// The client of an account.
+pub(crate) type SharedClient = Client<Dialect, FetchTransport, WorkerClock>;
 
 thread_local! {
     static SHARED: OnceCell<Vec<Rc<Shared>>> = const { OnceCell::new() };
@@ -61,31 +64,39 @@ thread_local! {
 impl Accounts {
     /// The accounts, for one object.
     pub(crate) fn of(env: &Env) -> Self {
-        let shared = SHARED.with(|kept| kept.get_or_init(|| configured(env)).clone());
         let seat = |shared: Rc<Shared>| {
             let desk = OnceCell::new();
             if !shared.dialect.counts_contracts() {
-                desk.get_or_init(|| shared.desk(None));
+                desk.get_or_init(|| shared.desk(None, env));
             }
             Seat { shared, desk, seen: RefCell::default() }
         };
-        Self(shared.into_iter().map(seat).collect())
+        Self { seats: shared(env).into_iter().map(seat).collect(), env: env.clone() }
     }
 
     /// Reads what a desk cannot do without, where that has not happened: the instruments of a venue
     /// that counts contracts. A venue that does not answer has no desk until it does.
     pub(crate) async fn prepare(&self, wanted: impl Fn(Venue) -> bool) {
-        for seat in self.0.iter().filter(|seat| wanted(seat.shared.venue)) {
+        for seat in self.seats.iter().filter(|seat| wanted(seat.shared.venue)) {
             if seat.desk.get().is_none() {
-                seat.open().await;
+                seat.open(&self.env).await;
             }
             seat.compare();
         }
     }
 
+    /// Whose orders go over a socket from now on.
+    pub(crate) fn use_websockets(&self, config: &ConfigSnapshot) {
+        for seat in &self.seats {
+            if let Some(account) = seat.desk.get() {
+                account.use_websocket(config.use_websocket.contains(&seat.shared.venue));
+            }
+        }
+    }
+
     /// The venues with keys, and whether each is ready for orders, as far as the isolate knows.
     pub(crate) fn states(&self) -> impl Iterator<Item = (Venue, bool, bool)> {
-        self.0.iter().map(|seat| {
+        self.seats.iter().map(|seat| {
             let shared = &seat.shared;
             let ready = seat.desk.get().is_some() || shared.instruments.borrow().is_some();
             (shared.venue, shared.test, ready)
@@ -95,15 +106,15 @@ impl Accounts {
 
 impl Seat {
     /// Opens the desk of a venue that counts contracts.
-    async fn open(&self) {
+    async fn open(&self, env: &Env) {
         if let Some(instruments) = self.shared.wait_for_instruments().await {
-            self.desk.get_or_init(|| self.shared.desk(Some(&instruments)));
+            self.desk.get_or_init(|| self.shared.desk(Some(&instruments), env));
         }
     }
 
     /// Takes newer instruments from the others, or tells them of its own.
     fn compare(&self) {
-        let Some(desk) = self.desk.get() else { return };
+        let Some(desk) = self.desk.get().map(Account::desk) else { return };
         let seen = |it: &Arc<Instruments>| self.seen.borrow().as_ptr() == Arc::as_ptr(it);
         if let Some(own) = desk.kept_instruments().filter(|own| !seen(own)) {
             self.seen.replace(Arc::downgrade(&own));
@@ -117,15 +128,19 @@ impl Seat {
 
 impl Shared {
     /// A desk at the client that all objects share.
-    fn desk(&self, instruments: Option<&Arc<Instruments>>) -> Account {
-        let client = self.client.get_or_init(|| {
+    fn desk(&self, instruments: Option<&Arc<Instruments>>, env: &Env) -> Account {
+        let desk = Desk::new(Arc::clone(self.client(instruments)), WorkerClock);
+        Account::new(desk, env.clone(), self.test)
+    }
+
+    fn client(&self, instruments: Option<&Arc<Instruments>>) -> &Arc<SharedClient> {
+        self.client.get_or_init(|| {
             let dialect = self.dialect.clone();
             Arc::new(client(match instruments {
                 Some(instruments) => dialect.with_instruments(Arc::clone(instruments)),
                 None => dialect,
             }))
-        });
-        Desk::new(Arc::clone(client), WorkerClock)
+        })
     }
 
     /// The instruments, read by one object while the others look whether it has.
@@ -154,6 +169,18 @@ impl Shared {
     }
 }
 
+/// The accounts of the isolate.
+fn shared(env: &Env) -> Vec<Rc<Shared>> {
+    SHARED.with(|kept| kept.get_or_init(|| configured(env)).clone())
+}
+
+/// The client of an account that takes orders over a WebSocket; `None` without keys.
+pub(crate) fn shared_client(env: &Env, venue: Venue, test: bool) -> Option<Arc<SharedClient>> {
+    let shared = shared(env).into_iter().find(|it| (it.venue, it.test) == (venue, test))?;
+    shared.dialect.order_entry()?;
+    Some(Arc::clone(shared.client(None)))
+}
+
 fn client(dialect: Dialect) -> SharedClient {
     Client::new(dialect, FetchTransport::default(), WorkerClock)
 }
@@ -173,6 +200,9 @@ fn configured(env: &Env) -> Vec<Rc<Shared>> {
             if let Ok(base_url) = env.var(&format!("{name}{test_name}_BASE_URL")) {
                 dialect = dialect.with_base_url(&base_url.to_string());
             }
+            if let Ok(entry_url) = env.var(&format!("{name}{test_name}_ENTRY_URL")) {
+                dialect = dialect.with_entry_url(&entry_url.to_string());
+            }
             let (client, instruments, reading) = Default::default();
             all.push(Rc::new(Shared { venue, test, dialect, client, instruments, reading }));
         }
@@ -185,7 +215,7 @@ impl Exchanges for Accounts {
 
     fn desk(&self, venue: Venue, test: bool) -> Option<&Account> {
         let wanted = |seat: &&Seat| (seat.shared.venue, seat.shared.test) == (venue, test);
-        self.0.iter().find(wanted)?.desk.get()
+        self.seats.iter().find(wanted)?.desk.get()
     }
 }
 

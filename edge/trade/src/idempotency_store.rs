@@ -1,7 +1,7 @@
 //! The Durable Object that keeps signals apart and lives the life of their orders.
 #![allow(missing_docs)] // what the macro generates has none
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -9,12 +9,12 @@ use futures_channel::oneshot;
 use futures_util::lock::Mutex;
 use hoox_connector::Venue;
 use hoox_edge::{
-    KvConfig, Reserve, Reserved, WorkerClock, WorkerQueue, fail, json, mode_from, read_body,
+    KvConfig, Reserve, Reserved, WorkerClock, WorkerQueue, fail, json, mode_from, path, read_body,
     request_id, respond,
 };
 use hoox_router::{
     BODY_MAX, ErrorCode, Failure, LogLevel, QueueMessage, RequestId, Reservation, Router, Settings,
-    SignalStore, Verdict,
+    SignalStore, Verdict, WithoutFee,
 };
 use serde::Serialize;
 use worker::{
@@ -56,6 +56,8 @@ struct Object {
     sending: Mutex<()>,
     /// Whether somebody is waiting to.
     gathering: Cell<bool>,
+    /// Orders whose fee is read before that.
+    without_fee: RefCell<Vec<WithoutFee>>,
 }
 
 impl DurableObject for IdempotencyStore {
@@ -72,15 +74,25 @@ impl DurableObject for IdempotencyStore {
         let (orders, desks) = (store.clone(), Rc::clone(&accounts));
         let router = Router::with_settings(orders, config, desks, WorkerClock, settings);
         let router = router.with_queue(queue);
-        let (recovered, sending, gathering) = Default::default();
+        let (recovered, sending, gathering, without_fee) = Default::default();
         let name = state.id().to_string();
-        let object = Object { env, name, store, accounts, router, recovered, sending, gathering };
+        let object = Object {
+            env,
+            name,
+            store,
+            accounts,
+            router,
+            recovered,
+            sending,
+            gathering,
+            without_fee,
+        };
         Self { state, object: Rc::new(object) }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let id = request_id(&request);
-        let path = request.path();
+        let path = path(&request);
         let mode = request.headers().get("x-queue-mode")?.unwrap_or_default();
         let body = match read_body(&mut request, BODY_MAX).await {
             Ok(body) => body,
@@ -169,7 +181,7 @@ impl IdempotencyStore {
         let response = respond(&answer);
         let object = Rc::clone(&self.object);
         self.state.wait_until(async move {
-            object.router.read_fees(orders).await;
+            object.without_fee.borrow_mut().push(orders);
             object.gather_entries().await;
         });
         response
@@ -248,6 +260,7 @@ impl Object {
         let config = self.router.config().await;
         let elsewhere = config.dynamic_routing || config.failover;
         self.accounts.prepare(|other| other == venue || elsewhere).await;
+        self.accounts.use_websockets(&config);
     }
 
     async fn recover_once(&self) {
@@ -282,6 +295,10 @@ impl Object {
         }
         Delay::from(GATHER).await;
         self.gathering.set(false);
+        // Fees of one symbol asked for at once are one question to the exchange.
+        let orders = self.without_fee.take();
+        let fees = orders.into_iter().map(|orders| self.router.read_fees(orders));
+        futures_util::future::join_all(fees).await;
         self.send_entries().await;
     }
 

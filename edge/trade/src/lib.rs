@@ -1,7 +1,9 @@
 //! The trade engine as a Worker (trade.md): private routes, the queue's consumer, and the Durable
 //! Object that keeps the life of every order.
 
+mod account;
 mod accounts;
+mod connection_manager;
 mod consumer;
 mod dex;
 mod idempotency_store;
@@ -12,6 +14,7 @@ mod store;
 
 use worker::{Context, Env, MessageBatch, Request, Response, Result, event};
 
+pub use connection_manager::ExchangeConnectionManager;
 pub use idempotency_store::IdempotencyStore;
 
 /// Answers a request of another worker.

@@ -1,7 +1,9 @@
 //! The worker's routes (trade.md §1).
 
 use hoox_connector::{Clock, Venue};
-use hoox_edge::{InternalKey, WorkerClock, fail, json, read_body, request_id, shard};
+use hoox_edge::{
+    InternalKey, WorkerClock, fail, json, path, query_value, read_body, request_id, shard,
+};
 use hoox_router::{ErrorCode, Failure, RequestId};
 use serde::Deserialize;
 use worker::{Env, Method, Request, Response, Result};
@@ -18,7 +20,7 @@ const KEYS: [&str; 2] = ["TRADE_EXECUTE_KEY_BINDING", "INTERNAL_KEY_BINDING"];
 
 pub(crate) async fn answer(mut request: Request, env: Env) -> Result<Response> {
     let id = request_id(&request);
-    let (path, method) = (request.path(), request.method());
+    let (path, method) = (path(&request), request.method());
     let wanted = match path.as_str() {
         "/webhook" | "/process" | "/order" | "/close-all" | "/dex" => Method::Post,
         "/api/signals" | "/health" => Method::Get,
@@ -79,9 +81,8 @@ async fn close_all(env: &Env, id: RequestId, body: &[u8]) -> Result<Response> {
 
 async fn signals(request: &Request, env: &Env, id: RequestId) -> Result<Response> {
     const FIELD: &str = "limit";
-    let url = request.url()?;
-    let given = url.query_pairs().find(|(name, _)| name == FIELD);
-    let limit = given.map_or(Some(10), |(_, value)| value.parse().ok());
+    let given = query_value(request, FIELD);
+    let limit = given.map_or(Some(10), |value| value.parse().ok());
     let Some(limit) = limit.filter(|limit| (1..=100).contains(limit)) else {
         let violation = hoox_router::Violation::new(FIELD, "Must be from 1 to 100.");
         return fail(id, &Failure::violations(vec![violation]));

@@ -1,6 +1,7 @@
+use super::Client;
 use crate::{
-    Accepted, ClientOrderId, NotSent, OrderClass, OrderReport, PreparedOrder, Refused, Symbol,
-    Timestamp, UnknownCause,
+    Accepted, ClientOrderId, Clock, Error, ExchangeProvider, NotSent, Operation, OrderClass,
+    OrderReport, PreparedOrder, Refused, Reply, Symbol, Timestamp, Transport, UnknownCause,
 };
 
 /// What became of an order that may exist. That it certainly does not is [`Refused`].
@@ -29,6 +30,22 @@ pub struct Unknown {
     /// The last moment, by the venue's clock, at which the venue still takes the lost request. "No
     /// such order" is final only when it was asked for after this and the venue's visibility delay.
     pub final_after: Timestamp,
+}
+
+impl<P: ExchangeProvider, T: Transport, C: Clock> Client<P, T, C> {
+    /// What the answer to an order means that was sent by other means than this client, such as a
+    /// WebSocket, in a frame signed at `signed_at`. An [`Error::Unknown`] is an outcome, not an error.
+    ///
+    /// # Errors
+    /// [`Refused`] if there is certainly no order.
+    pub fn settle_order(
+        &self,
+        order: &PreparedOrder,
+        result: Result<Reply, Error>,
+        signed_at: Timestamp,
+    ) -> Result<Outcome, Refused> {
+        self.settle(result, &Operation::Place(order), Named::of(order)?, signed_at)
+    }
 }
 
 /// What an order is asked for by.

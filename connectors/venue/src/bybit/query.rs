@@ -75,32 +75,41 @@ pub(super) fn executions(call: &mut Call<'_>) -> Answer {
     };
     let limit = p.limit(50, 100)?;
     let (start, end) = (p.integer("startTime")?, p.integer("endTime")?);
-    let before = p.text("cursor")?.map(cursor).transpose()?.map(|(_, id)| id);
-    if p.text("execType")?.is_some_and(|t| t != "Trade") {
-        return Ok((
-            json!({ "category": category_name(market), "list": [], "nextPageCursor": "" }),
-            None,
-        ));
-    }
+    let before = p.text("cursor")?.map(cursor).transpose()?;
+    let kind = p.text("execType")?;
     let visible = call.engine.now_ms().saturating_sub(call.desk.visibility_ms);
     let account = call.engine.account(call.account).map_err(|_| ApiError::bad("account"))?;
-    let mut trades = account.trades.iter().rev().filter(|t| {
-        t.time_ms <= visible
-            && instruments.contains(&t.instrument)
+    let within = |at: (u64, u64), instrument: usize| {
+        at.0 <= visible
+            && instruments.contains(&instrument)
+            && before.is_none_or(|before| at < before)
+            && start.is_none_or(|s| at.0 >= s)
+            && end.is_none_or(|e| at.0 <= e)
+    };
+    let trades = account.trades.iter().rev().filter(|t| {
+        kind.is_none_or(|k| k == "Trade")
             && order.is_none_or(|id| id == t.order_id)
-            && before.is_none_or(|id| t.id < id)
-            && start.is_none_or(|s| t.time_ms >= s)
-            && end.is_none_or(|e| t.time_ms <= e)
+            && within((t.time_ms, t.id), t.instrument)
     });
-    let mut list = Vec::new();
-    let mut last = 0;
-    for t in trades.by_ref().take(limit) {
-        last = t.id;
+    // Funding belongs to no order.
+    let payments = account.fundings.iter().rev().filter(|p| {
+        kind.is_none_or(|k| k == "Funding") && !by_id && within((p.time_ms, p.id), p.instrument)
+    });
+    let trades = trades.take(limit + 1).map(|t| {
         let order = call.engine.orders.get(t.order_id);
-        list.push(rows::execution(call.engine, market, t, order));
-    }
-    let more = trades.next().is_some();
-    let next = if more { format!("0%3A{last}") } else { String::new() };
+        ((t.time_ms, t.id), rows::execution(call.engine, market, t, order))
+    });
+    let payments = payments.take(limit + 1);
+    let payments = payments.map(|p| ((p.time_ms, p.id), rows::funding(call.engine, p)));
+    let mut list: Vec<((u64, u64), Value)> = trades.chain(payments).collect();
+    list.sort_unstable_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let more = list.len() > limit;
+    list.truncate(limit);
+    let next = match list.last() {
+        Some(((time, id), _)) if more => format!("{time}%3A{id}"),
+        _ => String::new(),
+    };
+    let list: Vec<Value> = list.into_iter().map(|(_, row)| row).collect();
     Ok((json!({ "category": category_name(market), "list": list, "nextPageCursor": next }), None))
 }
 

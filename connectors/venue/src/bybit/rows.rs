@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{Desk, fixed, ids, order, plain};
 use crate::engine::{
-    Algo, AlgoStatus, Engine, Market, Order, OrderKind, PositionSide, Side, Status, TimeInForce,
-    Trade,
+    Algo, AlgoStatus, Engine, FundingPayment, Market, Order, OrderKind, PositionSide, Side, Status,
+    TimeInForce, Trade,
 };
 
 /// An order as customers see it: a plain one, a waiting conditional one, or a conditional one with
@@ -51,6 +51,27 @@ pub(super) fn execution(
         "feeRate": plain(rate.unwrap_or_default().round_dp(6)), "isMaker": t.maker,
         "execType": "Trade", "execTime": t.time_ms.to_string(), "stopOrderType": "UNKNOWN",
         "execPnl": plain(t.realized), "seq": t.id,
+    })
+}
+
+/// A funding payment, which is listed among the executions. Its fields follow a recorded one.
+///
+/// The fee is what was paid, negative when received (v5 docs, account/transaction-log, `funding`);
+/// the rate has its sign.
+pub(super) fn funding(engine: &Engine, p: &FundingPayment) -> Value {
+    let Some(i) = engine.instruments.get(p.instrument) else { return json!({}) };
+    let mark = fixed(p.mark, i.tick_decimals());
+    // UNVERIFIED: that the side is the position's.
+    let (side, rate) =
+        if p.amount.is_sign_negative() { ("Sell", -p.rate) } else { ("Buy", p.rate) };
+    json!({
+        "symbol": i.symbol, "orderId": ids::execution_id(p.id), "orderLinkId": "", "side": side,
+        "orderType": "UNKNOWN", "orderPrice": "0", "orderQty": "0", "leavesQty": "0",
+        "closedSize": "0", "execId": ids::execution_id(p.id), "execPrice": mark,
+        "markPrice": mark, "execQty": plain(p.amount.abs()), "execValue": plain(p.value()),
+        "execFee": plain(-p.received), "feeCurrency": "", "feeRate": plain(rate),
+        "isMaker": false, "execType": "Funding", "execTime": p.time_ms.to_string(),
+        "stopOrderType": "UNKNOWN", "createType": "", "execPnl": "0", "seq": p.id,
     })
 }
 

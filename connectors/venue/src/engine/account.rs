@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rust_decimal::Decimal;
 
+use super::funding::FundingPayment;
 use super::order::Trade;
 use super::types::{PositionSide, Side};
 use crate::config::Config;
@@ -34,6 +35,8 @@ pub(crate) struct Account {
     pub(crate) spot_filled: u64,
     /// Futures funding received (positive) or paid since the start, in USDT.
     pub(crate) funding: Decimal,
+    /// Oldest first, as many as trades.
+    pub(crate) fundings: VecDeque<FundingPayment>,
 }
 
 /// Free and locked amount of one spot asset.
@@ -94,6 +97,7 @@ impl Account {
             trade_limit: config.history_limit.max(1_000),
             spot_filled: 0,
             funding: Decimal::ZERO,
+            fundings: VecDeque::new(),
         }
     }
 
@@ -152,6 +156,13 @@ impl Account {
         self.trades.push_back(trade);
     }
 
+    pub(crate) fn record_funding(&mut self, payment: FundingPayment) {
+        if self.fundings.len() >= self.trade_limit {
+            self.fundings.pop_front();
+        }
+        self.fundings.push_back(payment);
+    }
+
     /// Margin with every position valued at `mark(instrument)`.
     pub(crate) fn margin(&self, mark: impl Fn(usize) -> Decimal) -> Margin {
         let mut m = Margin { wallet: self.wallet_balance(), ..Margin::default() };
@@ -177,20 +188,6 @@ impl Account {
         let free = m.wallet - locked + m.unrealized_cross - m.position - m.orders;
         m.available = free.max(Decimal::ZERO);
         m
-    }
-
-    /// Moves funding between the wallet and the market: longs pay shorts when the rate is
-    /// positive. Returns what was received (positive) or paid, in USDT.
-    pub(crate) fn pay_funding(&mut self, marks: &[Decimal], rate: Decimal) -> Decimal {
-        let mut total = Decimal::ZERO;
-        for (settings, mark) in self.linear.iter().zip(marks) {
-            for position in [&settings.both, &settings.long, &settings.short] {
-                total += (position.amount * mark * rate).round_dp(MONEY_DECIMALS);
-            }
-        }
-        self.settle(-total);
-        self.funding -= total;
-        -total
     }
 
     fn balance(&mut self, asset: &str) -> &mut Balance {

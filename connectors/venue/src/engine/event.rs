@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use super::account::{Balance, Position};
 use super::algo::Algo;
 use super::book::BookUpdate;
+use super::funding::FundingPayment;
 use super::order::{Order, Trade};
 use super::types::{PositionSide, Side};
 
@@ -25,6 +26,8 @@ pub(crate) enum Event {
     Algo { algo: Box<Algo>, time_ms: u64 },
     /// Money or positions of an account have changed.
     Account(Box<AccountChange>),
+    /// A position has received or paid funding; the account's change follows.
+    Funding { account: usize, payment: FundingPayment },
     /// A leverage was set.
     Leverage { account: usize, instrument: usize, leverage: u32, time_ms: u64 },
     /// A trade that everybody sees.

@@ -11,6 +11,7 @@ mod candle;
 mod closing;
 mod event;
 mod filters;
+mod funding;
 mod instrument;
 mod linear;
 mod listing;
@@ -31,6 +32,7 @@ pub(crate) use closing::Closing;
 pub(crate) use event::{
     AccountChange, AccountReason, Event, Hub, OrderChange, PositionChange, PublicTrade,
 };
+pub(crate) use funding::{FUNDING_INTERVAL_MS, FundingPayment};
 pub(crate) use instrument::Instrument;
 pub(crate) use linear::Amendment;
 pub(crate) use listing::{brackets, dec};
@@ -58,9 +60,6 @@ const MAX_REPLAY_STEPS: u64 = 2_000;
 
 /// Times beyond this (in the year 33658) count as this; keeps time arithmetic far from its limits.
 pub(crate) const MAX_TIME_MS: u64 = 1_000_000_000_000_000;
-
-/// Every 8 hours, as on the real venue: 00:00, 08:00 and 16:00 UTC.
-pub(crate) const FUNDING_INTERVAL_MS: u64 = 8 * 3_600_000;
 
 /// Orders, accounts and prices of one simulated exchange.
 #[derive(Debug)]
@@ -148,11 +147,7 @@ impl Engine {
         }
         self.now_ms = now_ms;
         self.expire_countdowns();
-        let funding = now_ms / FUNDING_INTERVAL_MS;
-        if funding > self.last_funding {
-            let times = funding - std::mem::replace(&mut self.last_funding, funding);
-            self.pay_funding(times);
-        }
+        self.pay_funding();
     }
 
     /// Pins the mid price of an instrument, or releases it to its walk; resting orders and stops
@@ -255,21 +250,6 @@ impl Engine {
             self.cancel_all(account, instrument);
         }
     }
-
-    fn pay_funding(&mut self, times: u64) {
-        if self.funding_rate.is_zero() {
-            return;
-        }
-        let rate = self.funding_rate * Decimal::from(times);
-        let marks: Vec<Decimal> = (0..self.instruments.len()).map(|i| self.last_price(i)).collect();
-        for index in 0..self.accounts.len() {
-            let Some(account) = self.accounts.get_mut(index) else { continue };
-            let paid = account.pay_funding(&marks, rate);
-            if !paid.is_zero() {
-                self.funding_paid(index, paid);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -327,19 +307,6 @@ mod tests {
         let sell = NewOrder { client_id: "e", ..order(btc, Side::Sell, "5", None) };
         e.place(&sell).expect("selling is free");
         e.place(&more).expect("5 + 1 + 1.1");
-    }
-
-    #[test]
-    fn funding_moves_from_longs_to_the_market_every_eight_hours() {
-        let mut e = engine(Config { funding_rate: d("0.0001"), ..still() });
-        let btc = e.find(Market::Linear, "BTCUSDT").expect("listed");
-        e.place(&order(btc, Side::Buy, "1", None)).expect("filled");
-        let before = e.accounts[0].wallet;
-        e.advance(T0 + 8 * 3_600_000);
-        assert_eq!(e.accounts[0].wallet, before - d("6.4"));
-        e.advance(T0 + 24 * 3_600_000);
-        assert_eq!(e.accounts[0].wallet, before - d("19.2"));
-        assert_eq!(e.accounts[0].funding, d("-19.2"));
     }
 
     #[test]

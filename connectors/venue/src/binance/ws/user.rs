@@ -110,7 +110,8 @@ impl UserSession {
                     self.push(cx, "ACCOUNT_CONFIG_UPDATE", frame);
                 }
             }
-            Event::Trade(_) | Event::Book(_) => {}
+            // The account's change tells of it.
+            Event::Funding { .. } | Event::Trade(_) | Event::Book(_) => {}
         }
     }
 
@@ -240,7 +241,11 @@ fn account_update(engine: &Engine, change: &AccountChange, server_ms: u64) -> Va
         AccountReason::Funding => ("FUNDING_FEE", moved),
         AccountReason::Trade | AccountReason::Reserve => ("ORDER", Decimal::ZERO),
     };
-    let positions: Vec<Value> = change.positions.iter().map(|c| position(engine, c)).collect();
+    // Funding shows the positions that it was for where they are isolated (USD-M documentation,
+    // "Balance and Position Update").
+    let shown = |c: &&PositionChange| change.reason != AccountReason::Funding || c.isolated;
+    let positions: Vec<Value> =
+        change.positions.iter().filter(shown).map(|c| position(engine, c)).collect();
     json!({
         "e": "ACCOUNT_UPDATE",
         "T": change.time_ms,

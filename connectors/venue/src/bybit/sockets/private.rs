@@ -90,6 +90,10 @@ impl Private {
                 let shown = rows::show(cx.engine, desk, Market::Linear, &row);
                 self.push(cx, ("order", Market::Linear), shown);
             }
+            Event::Funding { account: owner, payment } if *owner == account => {
+                let row = rows::funding(cx.engine, payment);
+                self.push(cx, ("execution", Market::Linear), row);
+            }
             Event::Account(change) if change.account == account => self.changed(cx, change),
             Event::Leverage { account: owner, instrument, .. } if *owner == account => {
                 self.moved(cx, account, (*instrument, PositionSide::Both));

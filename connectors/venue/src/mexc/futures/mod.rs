@@ -2,6 +2,7 @@
 //! contracts outside and base asset inside; amounts are JSON numbers, read from their literal text.
 
 pub(super) mod account;
+mod funding;
 pub(super) mod market;
 pub(super) mod order;
 pub(super) mod plan;
@@ -102,6 +103,7 @@ const ROUTES: &[Route] = &[
     route!("GET" "/api/v1/private/stoporder/list/orders", Signed, stops::list),
     route!("GET" "/api/v1/private/stoporder/open_orders", Signed, stops::open),
     route!("GET" "/api/v1/private/position/open_positions", Signed, account::positions),
+    route!("GET" "/api/v1/private/position/funding_records", Signed, funding::records),
     route!("GET" "/api/v1/private/position/leverage", Signed, settings::leverage),
     route!("POST" "/api/v1/private/position/change_leverage", Trade, settings::change_leverage),
     route!("GET" "/api/v1/private/position/position_mode", Signed, settings::mode),

@@ -233,6 +233,18 @@ fn take_profit_and_stop_loss_close_the_position_and_go_with_it() {
 }
 
 #[test]
+fn the_mode_of_take_profit_and_stop_loss_is_a_field_of_futures_orders_alone() {
+    let mut desk = Desk::new();
+    let spot = with(limit("60000", "spot"), json!({ "category": "spot" }));
+    desk.place(spot).ok();
+    desk.place(limit("60000", "bare")).ok();
+    desk.place(with(limit("60000", "with"), json!({ "stopLoss": "50000" }))).ok();
+    assert_eq!(desk.look("spot", "spot").get("tpslMode"), None);
+    assert_eq!(desk.look("linear", "bare")["tpslMode"], "");
+    assert_eq!(desk.look("linear", "with")["tpslMode"], "Full");
+}
+
+#[test]
 fn pages_cover_everything_once() {
     let mut desk = Desk::new();
     for n in 0..7 {

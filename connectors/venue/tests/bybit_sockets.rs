@@ -326,7 +326,10 @@ fn an_order_is_told_of_with_its_executions_its_position_and_the_wallet() {
     let spot = json!({ "category": "spot", "qty": "100" });
     desk.place(spot).ok();
     let frames = take(&mut desk, all);
-    assert!(frames.iter().any(|f| f["topic"] == "order" && f["data"][0]["category"] == "spot"));
+    let orders = frames.iter().filter(|f| f["topic"] == "order").map(|f| &f["data"][0]);
+    let spot: Vec<&Value> = orders.filter(|o| o["category"] == "spot").collect();
+    assert!(!spot.is_empty() && spot.iter().all(|o| o.get("tpslMode").is_none()));
+    assert_eq!(last["tpslMode"], "", "futures orders have it");
     assert!(take(&mut desk, own).is_empty(), "another category");
 }
 

@@ -229,9 +229,13 @@ pub(super) fn show(engine: &Engine, desk: &Desk, market: Market, row: &Row<'_>) 
         "placeType": "", "createdTime": row.created_ms().to_string(),
         "updatedTime": updated.to_string(),
     });
-    // Clients tell the markets apart by this field.
+    // Spot orders do not have this field (v5 docs, order/open-order), and clients tell the markets
+    // apart by it.
     if let (Market::Linear, Some(shown)) = (market, shown.as_object_mut()) {
-        shown.insert("tpslMode".to_owned(), "".into());
+        let bare = attached.take_profit.is_zero() && attached.stop_loss.is_zero();
+        let closes = matches!(stop_type(row), "TakeProfit" | "StopLoss");
+        let mode = if bare && !closes { "" } else { "Full" };
+        shown.insert("tpslMode".to_owned(), mode.into());
     }
     shown
 }

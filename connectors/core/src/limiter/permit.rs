@@ -87,6 +87,7 @@ impl SharedLimits {
         shared.accounts.entry(self.seat.account).or_default().learn(limits);
     }
 
+    #[cfg(all(feature = "websocket", not(target_arch = "wasm32")))]
     pub(crate) fn is_banned<C: Clock>(&self, clock: &C) -> bool {
         let mut shared = self.lock();
         let now = shared.now(clock);

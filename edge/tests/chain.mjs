@@ -202,11 +202,12 @@ export async function startProxy(node) {
 }
 
 /** The wallet as a worker beside others; a binding that is undefined is not there. */
-export const walletWorker = (node, venue, bindings = {}) =>
+export const walletWorker = (node, venue, bindings = {}, serviceBindings = {}) =>
   worker("web3-wallet-worker", "wallet", {
     kvNamespaces: { CONFIG_KV: "config" },
     durableObjects: { WALLET_STORE: { className: "WalletStore", useSQLite: true } },
     d1Databases: { TRANSACTIONS_DB: "web3-wallet-transactions" },
+    serviceBindings,
     bindings: bound({
       INTERNAL_KEY_BINDING: INTERNAL_KEY,
       WALLET_MNEMONIC_SECRET: WORDS,
@@ -232,7 +233,7 @@ export async function migrateWallet(miniflare) {
 }
 
 /** The wallet alone on workerd; `directory` is where its state is kept, to start there again. */
-export async function startWallet(node, venue, { directory, bindings } = {}) {
+export async function startWallet(node, venue, { directory, bindings, services } = {}) {
   const kept = directory ?? mkdtempSync(join(tmpdir(), "hoox-wallet-"));
   const output = [];
   const miniflare = new Miniflare({
@@ -248,7 +249,7 @@ export async function startWallet(node, venue, { directory, bindings } = {}) {
     },
     workers: [
       stand_in("public", "fetch: () => new Response(null, { status: 404 })"),
-      walletWorker(node, venue, bindings),
+      walletWorker(node, venue, bindings, services),
     ],
   });
   await miniflare.ready;

@@ -4,18 +4,27 @@ import { after, before, beforeEach, test } from "node:test";
 import {
   asker, buildMarket, COIN, DOLLAR, ETHER, OWN, ROUTER, startChain, startWallet, WRAPPED,
 } from "./chain.mjs";
-import { startVenue, until } from "./world.mjs";
+import { INTERNAL_KEY, startVenue, until } from "./world.mjs";
 
 const FRIEND = `0x${"77".repeat(20)}`;
 const THIEF = `0x${"66".repeat(20)}`;
 
 let chain, venue, world, token, zeroFirst, done, refused;
 
+/** What other workers were told. */
+const [alerts, measured] = [[], []];
+const listen = (into) => async (request) => {
+  into.push({ key: request.headers.get("x-internal-auth-key"), ...(await request.json()) });
+  return new Response("{}");
+};
+
 before(async () => {
   chain = await startChain();
   venue = await startVenue();
   ({ token, zeroFirst } = await buildMarket(chain));
-  world = await startWallet(chain.url, venue);
+  world = await startWallet(chain.url, venue, {
+    services: { TELEGRAM_SERVICE: listen(alerts), ANALYTICS_SERVICE: listen(measured) },
+  });
   ({ done, refused } = asker(world, chain));
 });
 
@@ -70,6 +79,21 @@ test("a payment is made once for each request, and found in the list", async () 
     return body.result.transactions.find((row) => row.id === id && row.status === "confirmed");
   });
   assert.equal(listed.tx_hash, first.txHash);
+});
+
+test("people are told once what became of a payment, and an answer is measured", async () => {
+  const id = crypto.randomUUID();
+  const { txHash } = await done(pay(), id);
+  const told = () => alerts.filter(({ message }) => message.includes(txHash));
+  const [alert] = await until(() => told().length > 0 && told());
+  assert.equal(alert.message, `Payment on ethereum: confirmed, ${txHash}`);
+  assert.equal(alert.key, INTERNAL_KEY);
+  await done(pay(), id);
+  await chain.ask("anvil_mine", "0x3");
+  await call("GET", `/transaction?chain=ethereum&id=${id}`);
+  const point = await until(() => measured.find(({ endpoint }) => endpoint === "/transaction"));
+  assert.deepEqual([point.worker, point.success], ["web3-wallet-worker", true]);
+  assert.equal(told().length, 1);
 });
 
 test("the same request twice at the same moment pays once", async () => {

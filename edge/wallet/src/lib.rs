@@ -5,6 +5,7 @@ mod chains;
 mod gate;
 mod keys;
 mod ledger;
+mod notify;
 mod price;
 mod refusal;
 mod routes;
@@ -12,12 +13,19 @@ mod settings;
 mod store;
 mod wallet_store;
 
+use hoox_connector::Clock;
+use hoox_edge::WorkerClock;
 use worker::{Context, Env, Request, Response, Result, event};
 
 pub use wallet_store::WalletStore;
 
 /// Answers a request of another worker.
 #[event(fetch, respond_with_errors)]
-async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
-    routes::answer(request, env).await
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let (started, path) = (WorkerClock.monotonic(), request.path());
+    let path = path.chars().take(64).collect();
+    let response = routes::answer(request, &env).await?;
+    let latency = WorkerClock.monotonic().saturating_sub(started);
+    context.wait_until(notify::measure(env, path, latency, response.status_code() == 200));
+    Ok(response)
 }

@@ -24,7 +24,7 @@ const ROWS_MAX: u32 = 500;
 
 type Outcome<T> = core::result::Result<T, Refusal>;
 
-pub(crate) async fn answer(mut request: Request, env: Env) -> Result<Response> {
+pub(crate) async fn answer(mut request: Request, env: &Env) -> Result<Response> {
     let id = hoox_edge::request_id(&request);
     let (path, method) = (request.path(), request.method());
     let action = match (path.as_str(), &method) {
@@ -43,7 +43,7 @@ pub(crate) async fn answer(mut request: Request, env: Env) -> Result<Response> {
         ("/transactions", Method::Get) => Some("listTransactions"),
         ("/config", Method::Get) => Some("getConfig"),
         ("/config", Method::Put) => Some("updateConfig"),
-        ("/health", Method::Get) => return health(&env, id).await,
+        ("/health", Method::Get) => return health(env, id).await,
         (
             "/process" | "/transfer" | "/approve" | "/swap" | "/wrap" | "/unwrap" | "/" | "/status"
             | "/balance" | "/allowance" | "/quote" | "/transaction" | "/transactions" | "/config"
@@ -55,7 +55,7 @@ pub(crate) async fn answer(mut request: Request, env: Env) -> Result<Response> {
         }
         _ => return fail(id, &Failure::new(ErrorCode::NotFound, "No such path.")),
     };
-    if !InternalKey::from_env(&env, &KEYS).admits(&request) {
+    if !InternalKey::from_env(env, &KEYS).admits(&request) {
         let message = "The internal key is missing or wrong.";
         return fail(id, &Failure::new(ErrorCode::Unauthorized, message));
     }
@@ -64,19 +64,19 @@ pub(crate) async fn answer(mut request: Request, env: Env) -> Result<Response> {
         Err(refusal) => return refusal.respond(id),
     };
     if action == Some("getAddress") {
-        return match keys::account(&env, 0) {
+        return match keys::account(env, 0) {
             Ok(account) => {
                 let address = account.address().to_checksum(None);
                 let body = serde_json::json!({
                     "message": "web3-wallet-worker", "walletAddress": address,
-                    "source": keys::source(&env),
+                    "source": keys::source(env),
                 });
                 json(id, 200, &body)
             }
             Err(refusal) => refusal.respond(id),
         };
     }
-    match perform(&env, id, payload).await {
+    match perform(env, id, payload).await {
         Ok(Performed::Answer(response)) => Ok(response),
         Ok(Performed::Result(result)) => {
             let body = serde_json::json!({

@@ -26,6 +26,7 @@ const SCHEMA: &str = "
         mined      INTEGER NOT NULL,
         open       INTEGER NOT NULL,
         told       INTEGER NOT NULL,
+        alerted    INTEGER NOT NULL DEFAULT 0,
         created_at INTEGER NOT NULL,
         json       TEXT    NOT NULL
     ) WITHOUT ROWID;
@@ -156,6 +157,18 @@ impl ObjectStore {
             "UPDATE transactions SET told = 1 WHERE id = ? AND json = ?",
             vec![record.id.as_str().into(), text(record)?.into()],
         )
+    }
+
+    /// Whether nobody was alerted of this transaction yet; from now on somebody was.
+    pub(crate) fn alert_once(&self, id: &str) -> Result<bool, StoreUnavailable> {
+        #[derive(Deserialize)]
+        struct Row {
+            alerted: i64,
+        }
+        let rows: Vec<Row> =
+            self.rows("SELECT alerted FROM transactions WHERE id = ?", vec![id.into()])?;
+        self.exec("UPDATE transactions SET alerted = 1 WHERE id = ?", vec![id.into()])?;
+        Ok(rows.first().is_some_and(|row| row.alerted == 0))
     }
 
     /// Whether something is left to do with nobody asking.

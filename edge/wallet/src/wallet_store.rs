@@ -22,7 +22,7 @@ use crate::asked::Job;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::store::ObjectStore;
-use crate::{chains, gate, keys, ledger};
+use crate::{chains, gate, keys, ledger, notify};
 
 pub(crate) type EdgeWallet = Wallet<FetchTransport, WorkerClock, ObjectStore>;
 
@@ -88,9 +88,8 @@ impl DurableObject for WalletStore {
         let (done, outcome) = oneshot::channel();
         // To its end, whether or not whoever asked is still there.
         self.state.wait_until(async move {
-            let result = carry_out(&env, &store, &names, id, &job).await;
+            let _ = done.send(carry_out(&env, &store, &names, id, &job).await);
             tell(&env, &store, &job.chain).await;
-            let _ = done.send(result);
         });
         match outcome.await {
             Ok(Ok(result)) => {
@@ -232,9 +231,14 @@ async fn look_up(wallet: &EdgeWallet, names: &Names, id: &str, depth: u64) -> Ou
     Ok(result)
 }
 
-/// Writes what the ledger does not know yet; what fails is written by the next alarm.
+/// Writes what the ledger does not know yet, and tells people what came of it. What fails is written by
+/// the next alarm.
 async fn tell(env: &Env, store: &ObjectStore, chain: &str) {
     for record in store.untold().unwrap_or_default() {
+        let has_outcome = ledger::status(&record) != "pending";
+        if has_outcome && store.alert_once(&record.id).unwrap_or(false) {
+            notify::alert(env, chain, &record).await;
+        }
         if ledger::write(env, chain, &record).await.is_err() || store.told(&record).is_err() {
             return;
         }

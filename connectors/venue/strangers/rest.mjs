@@ -17,8 +17,8 @@ const symbol = spot ? 'BTC/USDT' : 'BTC/USDT:USDT';
  * cancel of no order, and which of its methods are tried.
  */
 const market = {
-    'binance spot': { tick: 0.01, taker: 0.001, feeIn: 'BTC', has: ['trigger'] },
-    'binance swap': { tick: 0.1, taker: 0.0005, has: ['trigger', 'batch', 'edit', 'margin', 'hedge'] },
+    'binance spot': { tick: 0.01, taker: 0.001, feeIn: 'BTC', has: ['trigger', 'trailing'] },
+    'binance swap': { tick: 0.1, taker: 0.0005, has: ['trigger', 'trailing', 'batch', 'edit', 'margin', 'hedge'] },
     'bybit spot': { tick: 0.1, taker: 0.001, feeIn: 'BTC', acknowledges: true, has: ['trigger', 'batch', 'edit'] },
     'bybit swap': { tick: 0.1, taker: 0.00055, acknowledges: true, has: ['trigger', 'batch', 'edit', 'hedge'] },
     'mexc spot': { tick: 0.01, taker: 0.0005, acknowledges: true, unpayable: 20, unknown: ccxt.BadRequest, has: ['batch'] },
@@ -242,6 +242,21 @@ test('an order that waits for a price is triggered by it', { skip: without('trig
     assert.equal((await exchange.fetchMyTrades(symbol, undefined, 50)).length, before);
     await pin(LOW + 1005);
     await eventually(() => exchange.fetchMyTrades(symbol, undefined, 50), (trades) => trades.length === before + 1);
+    await pin(MID);
+});
+
+test('a stop trails the price', { skip: without('trailing') }, async () => {
+    await exchange.createOrder(symbol, 'market', 'buy', AMOUNT);
+    const before = (await exchange.fetchMyTrades(symbol, undefined, 50)).length;
+    const trailing = { trailingPercent: 1, ...(spot ? { stopLossOrTakeProfit: 'stopLoss' } : {}) };
+    await exchange.createOrder(symbol, 'market', 'sell', AMOUNT, undefined, trailing);
+    for (const price of [MID + 1000, 60390]) await pin(price);
+    await exchange.sleep(100);
+    assert.equal((await exchange.fetchMyTrades(symbol, undefined, 50)).length, before, 'less than a percent');
+    await pin(60389);
+    const trades = await eventually(() => exchange.fetchMyTrades(symbol, undefined, 50), (all) => all.length === before + 1);
+    assert.equal(trades.at(-1).side, 'sell');
+    near(trades.at(-1).price, 60389 - tick, 'at the bid');
     await pin(MID);
 });
 

@@ -2,7 +2,7 @@
 // learns more than that it failed.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { INTERNAL_KEY, PASSKEY, signal, start, startVenue, until } from "./world.mjs";
+import { INTERNAL_KEY, PASSKEY, signal, stand_in, start, startVenue, until } from "./world.mjs";
 
 let venue;
 before(async () => (venue = await startVenue()));
@@ -223,5 +223,79 @@ describe("the checklists, row by row", () => {
     const close = await world.send({ exchange: "bybit", symbol: "XRPUSDT", action: "CLOSE", quantity: 1 });
     assert.equal(close.status, 200, close.text);
     assert.equal(close.body.result.executedQty, 70);
+  });
+});
+
+describe("what others are told", () => {
+  /** Telegram and the analytics in one: remembers what it is told. */
+  const others = stand_in(
+    "others",
+    `async fetch(request) {
+       const path = new URL(request.url).pathname;
+       globalThis.told ??= [];
+       if (path === "/told") return Response.json(globalThis.told);
+       globalThis.told.push({ path, key: request.headers.get("x-internal-auth-key"), body: await request.json() });
+       return Response.json({ success: true });
+     }`,
+  );
+  within(
+    "each order that has ended is told once to people and to the analytics",
+    {
+      extra: [others],
+      change: ({ trade }) => {
+        trade.serviceBindings = { TELEGRAM_SERVICE: "others", ANALYTICS_SERVICE: "others" };
+        trade.bindings.TELEGRAM_CHAT_ID_DEFAULT = "42";
+      },
+    },
+    async (world) => {
+      const filled = await world.send();
+      assert.equal(filled.status, 200, filled.text);
+      const fetcher = await world.miniflare.getWorker("others");
+      const told = () => fetcher.fetch("http://others/told").then((it) => it.json());
+      await until(async () => (await told()).length >= 2);
+      await until(async () => (await world.rows("SELECT fee FROM trades"))[0]?.fee);
+      await new Promise((done) => setTimeout(done, 2_500));
+      const all = await told();
+      assert.deepEqual(all.map(({ path }) => path).toSorted(), ["/alert", "/track/trade"]);
+      assert.ok(all.every(({ key }) => key === INTERNAL_KEY));
+      const [alert] = all.filter(({ path }) => path === "/alert");
+      assert.equal(alert.body.chatId, "42");
+      const { orderId } = filled.body.result;
+      for (const part of ["Filled", "LONG", "0.01", "BTCUSDT", "binance", orderId]) {
+        assert.ok(alert.body.message.includes(part), alert.body.message);
+      }
+      const [point] = all.filter(({ path }) => path === "/track/trade");
+      assert.deepEqual(point.body.result, { success: true, error: null });
+      assert.deepEqual([point.body.payload.symbol, point.body.payload.quantity], ["BTCUSDT", 0.01]);
+    },
+  );
+
+  within("what is older than it is kept goes at night, and an open order never", {}, async (world) => {
+    const { status, body, text } = await world.send();
+    assert.equal(status, 200, text);
+    await until(async () => (await world.rows("SELECT 1 FROM trades")).length === 1);
+    const day = 24 * 60 * 60 * 1_000;
+    const old = Date.now() - 91 * day;
+    const trade = (id, status, at) =>
+      world.rows(
+        `INSERT INTO trades (id, request_id, exchange, symbol, action, side, quantity, status, idempotency_key,
+           test, created_at, updated_at) VALUES (?1, ?1, 'bybit', 'BTCUSDT', 'LONG', 'BUY', '1', ?2, ?1, 0, ?3, ?3)`,
+        id, status, at,
+      );
+    await trade("old", "Filled", old);
+    await trade("open", "TRADE_PENDING", old);
+    for (const [id, at] of [["old", Date.now() - 31 * day], ["young", Date.now() - 29 * day]]) {
+      const sql = "INSERT INTO system_logs (id, timestamp, level, service, message) VALUES (?, ?, 'INFO', 'x', 'x')";
+      await world.rows(sql, id, Math.floor(at / 1_000));
+    }
+    const fetcher = await world.miniflare.getWorker("trade-worker");
+    await fetcher.scheduled({ cron: "17 3 * * *" });
+    const trades = await until(async () => {
+      const rows = await world.rows("SELECT id FROM trades ORDER BY id");
+      return rows.length === 2 && rows;
+    });
+    assert.deepEqual(trades.map(({ id }) => id).toSorted(), ["open", `${body.requestId}-0`].toSorted());
+    const logs = await world.rows("SELECT id FROM system_logs WHERE message = 'x'");
+    assert.deepEqual(logs, [{ id: "young" }]);
   });
 });

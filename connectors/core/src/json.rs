@@ -107,8 +107,9 @@ pub(crate) fn read_at<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, (S
     })?;
     serde_json::from_str(text).map_err(|error| {
         let problem = error.to_string();
-        let is_missing = problem.starts_with("missing field `");
-        let field = path_at(body, offset(body, error.line(), error.column()), is_missing);
+        let of_container =
+            ["missing field `", "invalid length "].iter().any(|it| problem.starts_with(it));
+        let field = path_at(body, offset(body, error.line(), error.column()), of_container);
         (name_field(field, &problem), problem)
     })
 }

@@ -73,6 +73,15 @@ impl ConfigStore for KvConfig {
     }
 }
 
+/// The configuration as it is now, for what is not on an order's way; `None` if it cannot be read.
+pub async fn snapshot(env: &Env) -> Option<ConfigSnapshot> {
+    let values = KvConfig::new(env.clone()).load(ConfigSnapshot::KEYS).await.ok()?;
+    Some(ConfigSnapshot::parse(|key| {
+        let at = ConfigSnapshot::KEYS.iter().position(|known| *known == key)?;
+        values.get(at)?.as_deref()
+    }))
+}
+
 /// A secret or variable of a worker, if it is there.
 pub fn secret(env: &Env, name: &str) -> Option<Secret> {
     env.secret(name).ok().map(|value| Secret::from(value.to_string()))

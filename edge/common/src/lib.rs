@@ -17,7 +17,7 @@ mod transport;
 pub use answer::{fail, json, respond};
 pub use auth::{INTERNAL_KEY_HEADER, InternalKey, internal_request};
 pub use clock::WorkerClock;
-pub use config::{KvConfig, secret, secrets};
+pub use config::{KvConfig, secret, secrets, snapshot};
 pub use log::log;
 pub use mode::{mode_from, mode_name};
 pub use queue::WorkerQueue;

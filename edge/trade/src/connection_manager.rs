@@ -7,8 +7,8 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use hoox_connector::Venue;
-use hoox_edge::{KvConfig, fail, path, read_body, request_id};
-use hoox_router::{ConfigSnapshot, ConfigStore, ErrorCode, Failure};
+use hoox_edge::{fail, path, read_body, request_id, snapshot};
+use hoox_router::{ErrorCode, Failure};
 use worker::{
     DurableObject, Env, Request, Response, ResponseBuilder, Result, State, durable_object,
     wasm_bindgen,
@@ -102,13 +102,7 @@ impl ExchangeConnectionManager {
 
     async fn is_wanted(&self, venue: Option<Venue>) -> bool {
         let Some(venue) = venue else { return false };
-        let values = KvConfig::new(self.env.clone()).load(ConfigSnapshot::KEYS).await;
         // What cannot be read changes nothing.
-        let Ok(values) = values else { return true };
-        let config = ConfigSnapshot::parse(|key| {
-            let at = ConfigSnapshot::KEYS.iter().position(|known| *known == key)?;
-            values.get(at)?.as_deref()
-        });
-        config.use_websocket.contains(&venue)
+        snapshot(&self.env).await.is_none_or(|config| config.use_websocket.contains(&venue))
     }
 }

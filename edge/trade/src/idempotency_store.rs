@@ -22,12 +22,12 @@ use worker::{
 };
 
 use crate::accounts::Accounts;
-use crate::ledger;
 use crate::store::{Entry, ObjectStore};
+use crate::{ledger, notices};
 
 /// How long entries gather before they are sent to the ledger: the writes of many orders are then
 /// one, and none holds up an order that comes right after.
-const GATHER: Duration = Duration::from_millis(500);
+const GATHER: Duration = Duration::from_secs(1);
 
 type ObjectRouter = Router<ObjectStore, KvConfig, Rc<Accounts>, WorkerClock, WorkerQueue>;
 
@@ -310,6 +310,9 @@ impl Object {
         {
             let sent = ledger::write(&self.env, &waiting, &self.name).await;
             let taken = sent.is_ok() && self.store.forget_entries(last).is_ok();
+            if taken {
+                notices::send(&self.env, &waiting).await;
+            }
             let left = sent.unwrap_or_default();
             for entry in &left {
                 let _ = self.store.queue_entry(entry);

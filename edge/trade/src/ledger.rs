@@ -2,6 +2,7 @@
 
 mod offload;
 mod positions;
+mod purge;
 mod rows;
 
 use hoox_connector::{Symbol, Venue};
@@ -45,7 +46,7 @@ pub(crate) async fn write(env: &Env, waiting: &[Waiting], object: &str) -> Resul
                 let Ok(line) = serde_json::from_str::<rows::Line>(json) else { continue };
                 logs.push(line.row(&format!("{object}-{id}")));
             }
-            Entry::Offload(_) => {}
+            Entry::Offload(_) | Entry::Notice(_) => {}
         }
     }
     records.reverse();
@@ -133,6 +134,7 @@ pub(crate) async fn dead_letter(env: &Env, letter: &rows::DeadLetter<'_>) -> Res
     run(&database, vec![letter, line]).await
 }
 
+pub(crate) use purge::purge;
 pub(crate) use rows::DeadLetter;
 
 /// Whether the database answers.

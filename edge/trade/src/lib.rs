@@ -8,11 +8,17 @@ mod consumer;
 mod dex;
 mod idempotency_store;
 mod ledger;
+mod notices;
 mod order;
 mod routes;
 mod store;
 
-use worker::{Context, Env, MessageBatch, Request, Response, Result, event};
+use hoox_connector::Clock;
+use hoox_edge::WorkerClock;
+use hoox_router::LogLevel;
+use worker::{
+    Context, Env, MessageBatch, Request, Response, Result, ScheduleContext, ScheduledEvent, event,
+};
 
 pub use connection_manager::ExchangeConnectionManager;
 pub use idempotency_store::IdempotencyStore;
@@ -21,6 +27,15 @@ pub use idempotency_store::IdempotencyStore;
 #[event(fetch, respond_with_errors)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     routes::answer(request, env).await
+}
+
+/// Forgets, once a day, what is older than the ledger keeps.
+#[event(scheduled)]
+async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
+    let Some(config) = hoox_edge::snapshot(&env).await else { return };
+    if ledger::purge(&env, WorkerClock.now(), &config).await.is_err() {
+        hoox_edge::log(LogLevel::Error, None, "what is old could not be removed from the ledger");
+    }
 }
 
 /// Carries out messages of the queue `trade-execution`, and keeps what ends in its dead letters.

@@ -15,7 +15,7 @@ use hoox_connector::{Clock, Symbol, Timestamp, Venue};
 use hoox_edge::WorkerClock;
 use hoox_router::{
     Admission, CallerId, Durability, HeldPosition, Holding, IdempotencyKey, LogEntry, MemoryRate,
-    Record, RefusedSignal, RequestId, Reservation, SignalStore, StoreUnavailable, Verdict,
+    Queued, Record, RefusedSignal, RequestId, Reservation, SignalStore, StoreUnavailable, Verdict,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -155,6 +155,19 @@ impl ObjectStore {
         self.0.sql.exec(sql, values).and_then(|cursor| cursor.to_array()).map_err(unavailable)
     }
 
+    /// Whether a record had no outcome until now.
+    fn is_open(&self, record: &Record) -> Result<bool, StoreUnavailable> {
+        #[derive(Deserialize)]
+        struct Row {
+            open: i64,
+        }
+        let rows: Vec<Row> = self.rows(
+            "SELECT open FROM records WHERE request_id = ? AND leg = ?",
+            vec![record.request_id.as_str().into(), i32::from(record.leg).into()],
+        )?;
+        Ok(rows.first().is_none_or(|row| row.open != 0))
+    }
+
     fn hold(
         &self,
         key: &IdempotencyKey,
@@ -212,6 +225,10 @@ impl SignalStore for ObjectStore {
     async fn write(&self, record: &Record, _: Durability) -> Result<(), StoreUnavailable> {
         let json = serde_json::to_string(record)
             .map_err(|error| StoreUnavailable(format!("cannot serialise a record: {error}")))?;
+        let ends = record.state.is_final() && record.queued != Queued::Yes;
+        if ends && (record.queued == Queued::GivenUp || self.is_open(record)?) {
+            self.queue_entry(&Entry::Notice(json.clone()))?;
+        }
         self.exec(
             "INSERT INTO records (request_id, leg, state, open, received_at, json)
              VALUES (?, ?, ?, ?, ?, ?)

@@ -10,8 +10,8 @@ use core::fmt::Write as _;
 enum Step<'t> {
     /// An object, and its last key.
     Object(Option<&'t [u8]>),
-    /// An array, and the index of its last element.
-    Array(usize),
+    /// An array, and the index of its last element; it may have none.
+    Array(Option<usize>),
 }
 
 /// The path of what ends at `offset` of a text: `result.list[2].price`, or `.` for the whole.
@@ -21,19 +21,26 @@ enum Step<'t> {
 /// in it.
 pub(super) fn path_at(text: &[u8], offset: usize, of_container: bool) -> String {
     let text = text.get(..offset).unwrap_or(text);
+    // The reader has passed the comma behind it.
+    let text = text.strip_suffix(b",").unwrap_or(text);
     let mut steps: Vec<Step<'_>> = Vec::new();
     let mut closed = None;
     let mut wants_key = false;
     let mut at = 0;
     while let Some(byte) = text.get(at) {
         at += 1;
+        if let (Some(Step::Array(index @ None)), false) =
+            (steps.last_mut(), matches!(byte, b']' | b' ' | b'\t' | b'\r' | b'\n'))
+        {
+            *index = Some(0);
+        }
         match byte {
             b'{' => {
                 steps.push(Step::Object(None));
                 wants_key = true;
             }
             b'[' => {
-                steps.push(Step::Array(0));
+                steps.push(Step::Array(None));
                 wants_key = false;
             }
             b'}' | b']' => {
@@ -42,9 +49,9 @@ pub(super) fn path_at(text: &[u8], offset: usize, of_container: bool) -> String 
                 continue;
             }
             b',' => match steps.last_mut() {
-                Some(Step::Array(index)) => *index += 1,
+                Some(Step::Array(Some(index))) => *index += 1,
                 Some(Step::Object(_)) => wants_key = true,
-                None => {}
+                Some(Step::Array(None)) | None => {}
             },
             b'"' => {
                 let inside = text.get(at..).unwrap_or_default();
@@ -81,14 +88,14 @@ fn written(steps: &[Step<'_>]) -> String {
     let mut path = String::new();
     for step in steps {
         match step {
-            Step::Object(None) => {}
+            Step::Object(None) | Step::Array(None) => {}
             Step::Object(Some(key)) => {
                 if !path.is_empty() {
                     path.push('.');
                 }
                 path.push_str(&String::from_utf8_lossy(key));
             }
-            Step::Array(index) => {
+            Step::Array(Some(index)) => {
                 let _ = write!(path, "[{index}]");
             }
         }
@@ -122,7 +129,7 @@ mod tests {
     fn quotes_and_brackets_inside_strings_are_text() {
         expect(r#"{"a\"}[":"}]\\","b":"#, "b", "b");
         expect(r#"{"a\"}[":1"#, r#"a\"}["#, r#"a\"}["#);
-        expect(r#"["}","#, "[1]", "[1]");
+        expect(r#"["}",1"#, "[1]", "[1]");
     }
 
     #[test]

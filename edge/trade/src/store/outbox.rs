@@ -17,6 +17,8 @@ pub(crate) enum Entry {
     Refusal(String),
     /// A line of `system_logs`, as JSON.
     Log(String),
+    /// A record that has ended, as JSON, of which others are yet to be told.
+    Notice(String),
     /// A record that is yet to be stored in R2, as JSON.
     Offload(String),
 }
@@ -42,6 +44,7 @@ impl Entry {
             Self::Record(json) => ("record", json),
             Self::Refusal(json) => ("refusal", json),
             Self::Log(json) => ("log", json),
+            Self::Notice(json) => ("notice", json),
             Self::Offload(json) => ("offload", json),
         }
     }
@@ -72,6 +75,7 @@ impl ObjectStore {
             entry: match row.kind.as_str() {
                 "record" => Entry::Record(row.json),
                 "refusal" => Entry::Refusal(row.json),
+                "notice" => Entry::Notice(row.json),
                 "offload" => Entry::Offload(row.json),
                 _ => Entry::Log(row.json),
             },

@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for LevelRow {
                 f.write_str("a price and a quantity")
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<LevelRow, A::Error> {
-                let short = || A::Error::custom("expected a price and a quantity");
+                let short = || A::Error::invalid_length(1, &"a price and a quantity");
                 let Number(price) = values.next_element()?.ok_or_else(short)?;
                 let Number(contracts) = values.next_element()?.ok_or_else(short)?;
                 while values.next_element::<IgnoredAny>()?.is_some() {}

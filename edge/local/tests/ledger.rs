@@ -50,11 +50,12 @@ async fn queued_signals_and_their_locks_survive_sigkill() {
         serve.kill();
     }
     let serve = Serve::start(&venue, data.path(), &EVERYWHERE);
-    let ledger = until(data.path(), |ledger| filled(ledger) == 15).await;
+    let all = |ledger: &Ledger| filled(ledger) == 15 && ledger.queue(10).unwrap().is_empty();
+    let ledger = until(data.path(), all).await;
     assert_eq!(post(&serve.url, body(0)).await.0, 409);
     let counters = venue.with(|exchange| exchange.counters());
     assert_eq!((counters.orders, counters.reused_client_ids), (15, 0));
-    assert!(ledger.queue(10).unwrap().is_empty() && ledger.dead_letters(10).unwrap().is_empty());
+    assert!(ledger.dead_letters(10).unwrap().is_empty());
     for id in &requests {
         let life = ledger.life(id).unwrap().unwrap();
         assert_eq!((life.signals.len(), life.trades.len(), life.executions.len()), (1, 1, 1));

@@ -58,6 +58,14 @@ pub enum FeeError {
         /// The limit, in wei.
         limit: U256,
     },
+    /// The transaction was given less gas than it needs, and would only pay for what it does not do.
+    #[error("{gas} gas is less than the {needed} that it needs")]
+    TooLittleGas {
+        /// What it was given.
+        gas: u64,
+        /// What it needs, as the node estimates.
+        needed: u64,
+    },
     /// The transaction needs, or was given, too much gas.
     #[error("{gas} gas is above the limit of {limit}")]
     GasLimit {
@@ -167,11 +175,15 @@ impl FeeLimits {
     /// The gas limit of a transaction: what was asked for, or the estimate and a margin.
     ///
     /// # Errors
-    /// [`FeeError::GasLimit`] if that, or the estimate alone, is above the limit.
+    /// [`FeeError::GasLimit`] if that, or the estimate alone, is above the limit;
+    /// [`FeeError::TooLittleGas`] if less was asked for than the estimate.
     pub fn gas_limit(&self, estimate: u64, wanted: Option<u64>) -> Result<u64, FeeError> {
         let limit = self.max_gas;
         if let Some(gas) = wanted.into_iter().chain([estimate]).find(|gas| *gas > limit) {
             return Err(FeeError::GasLimit { gas, limit });
+        }
+        if let Some(gas) = wanted.filter(|gas| *gas < estimate) {
+            return Err(FeeError::TooLittleGas { gas, needed: estimate });
         }
         let margin = u128::from(estimate) * u128::from(self.gas_multiplier_percent.max(100)) / 100;
         // Near the limit a smaller margin must do.

@@ -87,6 +87,9 @@ pub enum PolicyError {
     /// This token may not be touched.
     #[error("{0} is not on the list of tokens")]
     Token(Address),
+    /// What the call would do cannot be told: it begins like one that is known, and does not go on so.
+    #[error("the call of {0} is cut short, too long or not encoded as it should be")]
+    Unclear(Address),
     /// Contracts may not be created.
     #[error("contracts are not created under this policy")]
     Create,
@@ -187,11 +190,11 @@ impl Policy {
         let place = Place { policy: self, own, chain, target: to, pays_coin };
         if chain.router.is_some_and(|router| router.address() == to) && !call.data.is_empty() {
             place.router(&call.data, &mut spends)?;
-        } else if chain.wrapped == Some(to) && IWETH9Calls::abi_decode(&call.data).is_ok() {
+        } else if chain.wrapped == Some(to) && known::<IWETH9Calls>(to, &call.data)?.is_some() {
             // What is wrapped stays in the account.
             self.token(to)?;
             coin.amount = U256::ZERO;
-        } else if let Ok(token_call) = IERC20Calls::abi_decode(&call.data) {
+        } else if let Some(token_call) = known::<IERC20Calls>(to, &call.data)? {
             place.token(token_call, &mut spends)?;
         } else {
             place.recipient(to)?;
@@ -232,6 +235,18 @@ impl Policy {
 
     fn token(&self, token: Address) -> Result<(), PolicyError> {
         if self.tokens.has(token) { Ok(()) } else { Err(PolicyError::Token(token)) }
+    }
+}
+
+/// A call of a kind that is known. What begins like one and is another's work is refused: old
+/// contracts take zeros for what is cut off.
+fn known<C: SolInterface>(to: Address, data: &[u8]) -> Result<Option<C>, PolicyError> {
+    if !data.first_chunk().is_some_and(|selector| C::valid_selector(*selector)) {
+        return Ok(None);
+    }
+    match C::abi_decode(data) {
+        Ok(call) if call.abi_encode() == data => Ok(Some(call)),
+        _ => Err(PolicyError::Unclear(to)),
     }
 }
 
@@ -333,6 +348,12 @@ impl Place<'_> {
                 it.data.iter().try_for_each(|data| self.router_v3(data, Some(sweeps), spends))
             }
             // The router is known, but not what this does.
+            _ if data.first_chunk().is_some_and(|selector| {
+                V2::valid_selector(*selector) || V3::valid_selector(*selector)
+            }) =>
+            {
+                Err(PolicyError::Unclear(self.target))
+            }
             _ if self.policy.recipients.has(self.target) => Ok(()),
             _ => Err(PolicyError::Recipient(self.target)),
         }
@@ -453,6 +474,42 @@ mod tests {
         };
         assert_eq!(transfer(FRIEND), Ok(vec![Spend { asset: Asset::Token(TOKEN), amount }]));
         assert_eq!(transfer(THIEF), Err(PolicyError::Recipient(THIEF)));
+    }
+
+    #[test]
+    fn a_call_that_is_cut_short_is_refused() {
+        // A token that is listed as a contract too, as where there is one list for both.
+        let policy =
+            Policy { recipients: AllowList::only([FRIEND, TOKEN, WRAPPED, ROUTER]), ..policy() };
+        let thief = Address::new(core::array::from_fn(|at| u8::from(at < 19)));
+        let amount = U256::from(0x500);
+        let withdraw = crate::uniswap::unwrap(WRAPPED, amount);
+        for whole in
+            [token::transfer(TOKEN, thief, amount), token::approve(TOKEN, thief, amount), withdraw]
+        {
+            let to = whole.to.unwrap();
+            for length in [4, whole.data.len() - 32, whole.data.len() - 1] {
+                let call = Call { data: whole.data.slice(..length), ..whole.clone() };
+                let result = policy.check(&call, OWN, &chain(v2()));
+                assert_eq!(result, Err(PolicyError::Unclear(to)), "{length}");
+            }
+            let call = Call { data: [&whole.data[..], &[0]].concat().into(), ..whole.clone() };
+            let result = policy.check(&call, OWN, &chain(v2()));
+            assert_eq!(result, Err(PolicyError::Unclear(to)));
+        }
+        let swap = Swap {
+            token_in: TOKEN,
+            token_out: Address::ZERO,
+            amount: SwapAmount::ExactIn { input: amount, min_output: amount },
+            recipient: thief,
+            deadline: 1,
+        };
+        for router in [v2(), v3()] {
+            let whole = router.swap(&swap, Some(WRAPPED)).unwrap();
+            let call = Call { data: whole.data.slice(..whole.data.len() - 40), ..whole };
+            let result = policy.check(&call, OWN, &chain(router));
+            assert_eq!(result, Err(PolicyError::Unclear(ROUTER)));
+        }
     }
 
     #[test]

@@ -99,6 +99,21 @@ impl TransactionState {
     }
 }
 
+impl TransactionRecord {
+    /// Takes note of how far it came. What is final stays as it is; and what a node has taken is not
+    /// refused because another one does.
+    pub fn becomes(&mut self, state: &TransactionState) {
+        let refused = matches!(state, TransactionState::Refused { .. });
+        let open = match refused {
+            true => self.state == TransactionState::Signed,
+            false => !self.state.is_final(),
+        };
+        if open {
+            self.state = state.clone();
+        }
+    }
+}
+
 /// What a block holds of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mined {

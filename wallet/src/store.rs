@@ -279,11 +279,7 @@ impl TransactionStore for MemoryStore {
     }
 
     async fn set_state(&self, id: &str, state: &TransactionState) -> Result<(), StoreUnavailable> {
-        self.change(id, |record| {
-            if !record.state.is_final() {
-                record.state = state.clone();
-            }
-        })
+        self.change(id, |record| record.becomes(state))
     }
 
     async fn find(&self, id: &str) -> Result<Option<TransactionRecord>, StoreUnavailable> {

@@ -10,11 +10,15 @@ use crate::{
     TransactionRecord, TransactionState, TransactionStore,
 };
 
-/// The gas of a transaction that does nothing.
-const PLAIN_GAS: u64 = 21_000;
-
 /// The most attempts of one transaction; after as many the fees are no more the reason.
 const ATTEMPTS_MAX: usize = 16;
+
+/// The widest gap that is filled. A wider one is a node's lie about the nonce, and would cost a
+/// transaction each.
+const GAP_MAX: u64 = 16;
+
+/// How often a gap is tried to be filled that a node refuses to.
+const FILLS_MAX: usize = 5;
 
 impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
     /// The record of a transaction, as it is stored.
@@ -127,7 +131,8 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
     }
 
     /// Sends a transaction that does nothing for each nonce that is missing before one that is sent,
-    /// so that those behind it can be executed. Returns how many were missing.
+    /// so that those behind it can be executed; unless they are more than 16 in a row, which no lost
+    /// transaction leaves. Returns how many were missing.
     ///
     /// # Errors
     /// [`WalletError`].
@@ -138,18 +143,42 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
             let open = self.store.open(self.chain.id, own).await?;
             let count = Question::transaction_count(own, BlockTag::Latest);
             let next: u64 = self.rpc.ask::<U64>(count).await?.to();
-            let last = open.iter().map(|record| record.nonce).max();
-            let missing = (next..last.unwrap_or(next))
-                .take(ATTEMPTS_MAX)
-                .find(|nonce| open.iter().all(|record| record.nonce != *nonce));
-            let Some(missing) = missing else { return Ok(filled) };
-            let id = format!("gap:{}:{own}:{missing}:{filled}", self.chain.id);
+            let mut nonces: Vec<u64> = open.iter().map(|record| record.nonce).collect();
+            nonces.sort_unstable();
+            let mut missing = None;
+            let mut expected = next;
+            for nonce in nonces.into_iter().filter(|nonce| *nonce >= next) {
+                if nonce > expected {
+                    missing = Some((expected, nonce - expected));
+                    break;
+                }
+                expected = nonce.saturating_add(1);
+            }
+            let Some((missing, _)) = missing.filter(|(_, width)| *width <= GAP_MAX) else {
+                return Ok(filled);
+            };
+            let Some(id) = self.fill_id(missing).await? else { return Ok(filled) };
             let action = Action::Send { to: own, value: U256::ZERO, data: Bytes::new() };
-            match self.execute(&id, &action, nothing(own), Some(PLAIN_GAS)).await? {
-                Submitted::Record(record) if record.nonce == missing => filled += 1,
+            match self.execute(&id, &action, nothing(own), None).await? {
+                Submitted::Record(record)
+                    if record.nonce == missing && !record.state.is_final() =>
+                {
+                    filled += 1;
+                }
                 _ => return Ok(filled),
             }
         }
+    }
+
+    /// The id of the next transaction that fills the gap at `nonce`, unless enough were refused.
+    async fn fill_id(&self, nonce: u64) -> Result<Option<String>, WalletError> {
+        for attempt in 0..FILLS_MAX {
+            let id = format!("gap:{}:{}:{nonce}:{attempt}", self.chain.id, self.address());
+            if self.store.find(&id).await?.is_none_or(|record| !record.state.is_final()) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
     }
 
     /// Signs a replacement and stores it, before it is sent.
@@ -168,7 +197,10 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         // What was cancelled stays cancelled.
         let cancels = cancels || last.cancels;
         let (call, gas_limit) = if cancels {
-            (nothing(record.from), PLAIN_GAS)
+            let call = nothing(record.from);
+            let question = Question::estimate_gas(record.from, call.to, call.value, &call.data);
+            let estimate: u64 = self.rpc.ask::<U64>(question).await?.to();
+            (call, self.config.fees.gas_limit(estimate, None)?)
         } else {
             (record.call.clone(), last.gas_limit)
         };

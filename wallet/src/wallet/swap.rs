@@ -27,6 +27,10 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         if deadline <= now {
             return Err(WalletError::Deadline);
         }
+        // The policy reads what goes to the chain's router, and to no other.
+        if self.chain.router.is_none_or(|own| own.address() != router.address()) {
+            return Err(WalletError::NoRoute);
+        }
         let swap = Swap {
             token_in: request.token_in,
             token_out: request.token_out,

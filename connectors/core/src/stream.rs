@@ -251,8 +251,8 @@ pub trait StreamProvider {
         out: &mut String,
     ) -> Result<(), EncodeError>;
 
-    /// What a refusal means that came over a socket ([`Event::Refused`](crate::Event::Refused)), by the
-    /// venue's table of errors: a key that will not do is another thing than a limit.
+    /// What a refusal means that came over a socket ([`Event::Refused`]), by the venue's table of
+    /// errors: a key that will not do is another thing than a limit.
     fn refusal(&self, code: i64, message: &str) -> VenueError;
 
     /// Reads one frame, and hands out what it says; frames of no interest say nothing.

@@ -68,8 +68,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "VENUE=URL", value_parser = parse_socket_url)]
     test_entry_url: Vec<(Venue, String)>,
 
-    /// Trade token pairs on the chains in this file (TOML): a table for each, [ethereum], with its
-    /// pairs; their swaps are signals to "exchange": "ethereum"
+    /// Trade token pairs on the chains in this file (TOML): a table for each chain, by its name, with
+    /// its pairs; their swaps are signals to "exchange": "ethereum"
     #[arg(long, value_name = "FILE")]
     chains: Option<PathBuf>,
 

@@ -48,6 +48,8 @@ enum Xtask {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Build the workers and test them on workerd
+    Workers,
     /// Install the tools and clients that `test` needs, at pinned versions
     Setup,
 }
@@ -57,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         Xtask::Test => test(),
         Xtask::Fuzz { seconds } => fuzz::run_targets(seconds),
         Xtask::Simulate { arguments } => simulate(&arguments),
+        Xtask::Workers => workers::test(),
         Xtask::Setup => tools::install(),
     }
 }

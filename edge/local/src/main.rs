@@ -76,10 +76,23 @@ fn main() -> ExitCode {
         // Whoever reads our output has read enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hoox: {error:#}");
+            eprintln!("hoox: {}", printable(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What others wrote, such as a node's reason for a revert, moves no cursor here.
+fn printable(text: &str) -> String {
+    let escape = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match escape(char) {
+            true => out.extend(char.escape_default()),
+            false => out.push(char),
+        }
+    }
+    out
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

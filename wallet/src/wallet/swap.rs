@@ -34,7 +34,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         let swap = Swap {
             token_in: request.token_in,
             token_out: request.token_out,
-            amount: self.bound(router, request).await?,
+            amount: self.bound(id, router, request).await?,
             recipient: request.recipient.unwrap_or(self.address()),
             deadline,
         };
@@ -48,9 +48,11 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         Ok(call)
     }
 
-    /// The swap's bound: the caller's, or the quote and the slippage.
+    /// The swap's bound: the caller's, or the quote and the slippage. A swap that was begun with an
+    /// approval keeps to what was approved: exactly that may be paid.
     async fn bound(
         &self,
+        id: &str,
         router: Router,
         request: &SwapRequest,
     ) -> Result<SwapAmount, WalletError> {
@@ -69,6 +71,10 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
                 SwapAmount::ExactOut { output, max_input }
             }
             SwapSize::ExactOut { output, max_input: None } => {
+                let approval = self.store.find(&format!("{id}:approve")).await?;
+                if let Some(Action::Approve { amount, .. }) = approval.map(|it| it.action) {
+                    return Ok(SwapAmount::ExactOut { output, max_input: amount });
+                }
                 let quote = self.quote_out(Some(router), token_in, token_out, output).await?;
                 let max_input = max_input(quote, bps).ok_or(WalletError::Bound)?;
                 SwapAmount::ExactOut { output, max_input }

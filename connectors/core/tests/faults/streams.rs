@@ -37,6 +37,10 @@ macro_rules! stream_faults {
             account_events_reordered,
             account_socket_silent,
             account_connection_reset,
+            account_frame_garbage,
+            account_frame_not_utf8,
+            account_frame_of_the_wrong_kind,
+            account_frame_too_long,
             account_wrong_credentials,
         );
     };
@@ -92,32 +96,41 @@ pub(crate) async fn market_connection_reset<E: Exchange>() {
 }
 
 pub(crate) async fn market_frame_garbage<E: Exchange>() {
-    bad_frames_are_counted_and_logged_once::<E>(FaultKind::StreamGarbage).await;
+    bad_market_frames::<E>(FaultKind::StreamGarbage).await;
 }
 
 pub(crate) async fn market_frame_not_utf8<E: Exchange>() {
-    bad_frames_are_counted_and_logged_once::<E>(FaultKind::StreamNotUtf8).await;
+    bad_market_frames::<E>(FaultKind::StreamNotUtf8).await;
 }
 
 pub(crate) async fn market_frame_of_the_wrong_kind<E: Exchange>() {
-    bad_frames_are_counted_and_logged_once::<E>(FaultKind::StreamWrongKind).await;
+    bad_market_frames::<E>(FaultKind::StreamWrongKind).await;
 }
 
 pub(crate) async fn market_frame_too_long<E: Exchange>() {
-    bad_frames_are_counted_and_logged_once::<E>(FaultKind::StreamTooLong).await;
+    bad_market_frames::<E>(FaultKind::StreamTooLong).await;
 }
 
-/// Three times on each market; the log tells of it once a session.
-async fn bad_frames_are_counted_and_logged_once<E: Exchange>(kind: FaultKind) {
+/// Three times on each market.
+async fn bad_market_frames<E: Exchange>(kind: FaultKind) {
+    bad_frames_are_counted_and_logged_once("public", 6, market_reconnects::<E>(kind, 3)).await;
+}
+
+/// What happens meanwhile on a session of each market; the log tells of it once a session.
+async fn bad_frames_are_counted_and_logged_once(
+    stream: &str,
+    times: u64,
+    meanwhile: impl Future<Output = ()>,
+) {
     let recorder = DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     let (lines, logged) = Lines::listen(tracing::Level::WARN);
     let counted = metrics::set_default_local_recorder(&recorder);
-    market_reconnects::<E>(kind, 3).await;
+    meanwhile.await;
     drop((logged, counted));
     let told = Metrics::of(&snapshots);
-    assert_eq!(told.sum("hoox_bad_frames_total[public "), 6);
-    assert!(told.sum("hoox_reconnects_total[public]") >= 6);
+    assert_eq!(told.sum(&format!("hoox_bad_frames_total[{stream} ")), times);
+    assert!(told.sum(&format!("hoox_reconnects_total[{stream}]")) >= times);
     let text = lines.text();
     assert_eq!(text.matches("frame cannot be read").count(), 2, "{text}");
 }
@@ -176,10 +189,31 @@ pub(crate) async fn account_connection_reset<E: Exchange>() {
     account_tells::<E>(FaultKind::StreamReset, 1).await;
 }
 
+pub(crate) async fn account_frame_garbage<E: Exchange>() {
+    bad_account_frames::<E>(FaultKind::StreamGarbage).await;
+}
+
+pub(crate) async fn account_frame_not_utf8<E: Exchange>() {
+    bad_account_frames::<E>(FaultKind::StreamNotUtf8).await;
+}
+
+pub(crate) async fn account_frame_of_the_wrong_kind<E: Exchange>() {
+    bad_account_frames::<E>(FaultKind::StreamWrongKind).await;
+}
+
+pub(crate) async fn account_frame_too_long<E: Exchange>() {
+    bad_account_frames::<E>(FaultKind::StreamTooLong).await;
+}
+
+/// Once on each market.
+async fn bad_account_frames<E: Exchange>(kind: FaultKind) {
+    bad_frames_are_counted_and_logged_once("private", 2, account_tells::<E>(kind, 1)).await;
+}
+
 /// An order is cancelled while the stream has a fault: its states are told once each, in their order,
 /// and the last one in any case.
 async fn account_tells<E: Exchange>(kind: FaultKind, times: u32) {
-    let breaks = matches!(kind, FaultKind::StreamSilent | FaultKind::StreamReset);
+    let breaks = !matches!(kind, FaultKind::StreamDuplicate | FaultKind::StreamReorder);
     on_both_markets::<E>(Setup::default(), async |it| {
         let mut config = AccountConfig::default();
         config.symbols = vec![symbol()];

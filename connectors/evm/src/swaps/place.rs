@@ -47,12 +47,11 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
         }
         let deadline = self.clock().now().after(self.rules.deadline).as_millis() / 1000;
         let request = order::swap(new, &listed, self.rules.slippage_bps, deadline);
-        let mut request = request.map_err(Refused::NotSent)?;
+        let request = request.map_err(Refused::NotSent)?;
         // Coins need no permission, so nothing has to wait for its turn.
         let _turn = if request.token_in.is_zero() { None } else { Some(self.turn.lock().await) };
         if !request.token_in.is_zero() {
             self.wait_for_turn(request.token_in).await?;
-            self.keep_bound(&name, &mut request).await?;
             self.check_funds(&request, &listed).await?;
         }
         let action = Action::Swap(request);
@@ -93,19 +92,6 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
             if !state.is_mined() && !state.is_final() {
                 return Err(Refused::Throttled(Throttle::new(ThrottleKind::OrderRate)));
             }
-        }
-        Ok(())
-    }
-
-    /// A swap that was begun with an approval keeps to what was approved: exactly that may be paid.
-    async fn keep_bound(&self, name: &str, request: &mut SwapRequest) -> Result<(), Refused> {
-        let SwapSize::ExactOut { max_input: max_input @ None, .. } = &mut request.size else {
-            return Ok(());
-        };
-        let approval = self.wallet.store().find(&approval(name)).await;
-        let approval = approval.map_err(|error| refused(error.into()))?;
-        if let Some(Action::Approve { amount, .. }) = approval.map(|record| record.action) {
-            *max_input = Some(amount);
         }
         Ok(())
     }

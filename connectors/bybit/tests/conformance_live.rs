@@ -1,15 +1,17 @@
-//! The live half of the conformance suite, against the simulated venue, through each
-//! native transport.
+//! The live half of the conformance suite, against the simulated venue, through each transport.
 
 #![cfg(test)]
+
+#[path = "../../core/tests/support/in_memory.rs"]
+mod in_memory;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use hoox_bybit::Bybit;
 use hoox_connector::conformance::live::{Stage, run};
 use hoox_connector::{
-    Client, Credentials, Decimal, Market, PinnedTransport, ReqwestTransport, Symbol, SystemClock,
-    Transport,
+    Client, Credentials, Decimal, Market, MemoryTransport, PinnedTransport, Request,
+    ReqwestTransport, Response, Symbol, SystemClock, Transport, TransportError,
 };
 use hoox_venue::{Config, Server};
 
@@ -31,6 +33,12 @@ async fn conforms<T: Transport>(market: Market, transport: fn(&str) -> T) {
     println!("{report}");
     assert!(report.is_conformant(), "{report}");
     venue.shutdown().await;
+}
+
+fn memory(
+    _: &str,
+) -> MemoryTransport<impl Fn(&str, Request<'_>) -> Result<Response, TransportError> + use<>> {
+    in_memory::in_memory(Config::default())
 }
 
 fn reqwest(_: &str) -> ReqwestTransport {
@@ -59,4 +67,14 @@ async fn linear_conforms_live_through_reqwest() {
 #[tokio::test]
 async fn linear_conforms_live_through_a_pinned_connection() {
     conforms(Market::Linear, pinned).await;
+}
+
+#[tokio::test]
+async fn spot_conforms_live_in_memory() {
+    conforms(Market::Spot, memory).await;
+}
+
+#[tokio::test]
+async fn linear_conforms_live_in_memory() {
+    conforms(Market::Linear, memory).await;
 }

@@ -5,6 +5,10 @@ use crate::{Method, Request, Response, Transport, TransportError, transport::REP
 /// How often a connection that rests is checked, so that routers between do not forget it.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
+/// How long a request may take, and a connection to open, unless told.
+const REQUEST_MAX: Duration = Duration::from_secs(10);
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+
 /// The native default: `reqwest` with rustls, HTTP/1.1 and 2, kept connections, no delay, no proxy,
 /// no redirects, no retries.
 #[derive(Debug, Clone)]
@@ -18,7 +22,21 @@ impl ReqwestTransport {
     /// # Errors
     /// [`TransportError::NotSent`] if TLS cannot be set up.
     pub fn new() -> Result<Self, TransportError> {
-        Self::with_timeouts(Duration::from_secs(10), Duration::from_secs(5))
+        Self::with_timeouts(REQUEST_MAX, CONNECT_MAX)
+    }
+
+    /// A transport that trusts the certificates given, in DER, and no others: for a venue of one's
+    /// own, or behind a proxy that is known by its certificate.
+    ///
+    /// # Errors
+    /// [`TransportError::NotSent`] if one cannot be read, or TLS cannot be set up.
+    pub fn trusting<'a>(
+        certificates: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, TransportError> {
+        let read = certificates.into_iter().map(reqwest::Certificate::from_der);
+        let read: Result<Vec<_>, _> = read.collect();
+        let read = read.map_err(|error| TransportError::NotSent(cause(error)))?;
+        Self::build(settings(REQUEST_MAX, CONNECT_MAX).tls_certs_only(read))
     }
 
     /// A transport with time limits of its own: for a whole request, and for connecting.
@@ -26,21 +44,12 @@ impl ReqwestTransport {
     /// # Errors
     /// [`TransportError::NotSent`] if TLS cannot be set up.
     pub fn with_timeouts(request: Duration, connect: Duration) -> Result<Self, TransportError> {
-        reqwest::Client::builder()
-            .timeout(request)
-            .connect_timeout(connect)
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(64)
-            .pool_idle_timeout(None)
-            .tcp_keepalive(KEEP_ALIVE)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .http2_keep_alive_while_idle(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .build()
-            .map(|client| Self { client })
-            .map_err(|error| TransportError::NotSent(cause(error)))
+        Self::build(settings(request, connect))
+    }
+
+    fn build(settings: reqwest::ClientBuilder) -> Result<Self, TransportError> {
+        let client = settings.build().map_err(|error| TransportError::NotSent(cause(error)))?;
+        Ok(Self { client })
     }
 
     /// Connects to a host beforehand, so that no order pays for it. Asks for its front page, as a
@@ -98,6 +107,21 @@ impl Transport for ReqwestTransport {
             }
         }
     }
+}
+
+fn settings(request: Duration, connect: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .timeout(request)
+        .connect_timeout(connect)
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(64)
+        .pool_idle_timeout(None)
+        .tcp_keepalive(KEEP_ALIVE)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .http2_keep_alive_while_idle(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
 }
 
 /// A request that never had a connection did not leave; of any other the worst must be assumed.

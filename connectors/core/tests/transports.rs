@@ -12,7 +12,8 @@ use hoox_connector::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::rustls::{self, pki_types::PrivatePkcs8KeyDer};
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -227,7 +228,9 @@ async fn a_failed_handshake_was_not_sent() {
 
 #[tokio::test]
 async fn pinned_speaks_tls_to_whom_it_trusts() {
-    let (base_url, roots, log) = tls_server().await;
+    let (base_url, certificate, log) = tls_server().await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -243,20 +246,104 @@ async fn pinned_speaks_tls_to_whom_it_trusts() {
     assert_eq!((log.connections, log.requests.len()), (1, 2));
 }
 
-async fn tls_server() -> (String, rustls::RootCertStore, Arc<Mutex<Log>>) {
+#[tokio::test]
+async fn reqwest_speaks_tls_to_whom_it_trusts() {
+    let (base_url, certificate, log) = tls_server().await;
+    let transport = ReqwestTransport::trusting([&*certificate]).unwrap();
+    for _ in 0..2 {
+        let buf = order();
+        assert_eq!(transport.send(&base_url, buf.request()).await.unwrap().body, b"secure");
+    }
+    let log = log.lock().unwrap();
+    assert_eq!((log.connections, log.requests.len()), (1, 2));
+}
+
+/// What a server that speaks HTTP/2 does with a request.
+#[derive(Clone, Copy)]
+enum Stream {
+    Answer,
+    Reset,
+    /// The connection ends after the request was read.
+    Leave,
+}
+
+#[tokio::test]
+async fn over_http_2_too_what_was_read_and_not_answered_is_maybe_sent_and_not_sent_again() {
+    let (base_url, certificate, log) =
+        http_2_server(&[Stream::Answer, Stream::Reset, Stream::Answer, Stream::Leave]).await;
+    let transport = ReqwestTransport::trusting([&*certificate]).unwrap();
+    let buf = order();
+    for answered in [true, false, true, false, true] {
+        let answer = transport.send(&base_url, buf.request()).await;
+        match answered {
+            true => assert_eq!(answer.unwrap().body, b"over 2"),
+            false => assert!(maybe_sent(&answer), "{answer:?}"),
+        }
+    }
+    let log = log.lock().unwrap();
+    assert_eq!((log.connections, log.requests.len()), (2, 5));
+    assert!(log.requests[0].starts_with("HTTP/2.0 POST /"), "{}", log.requests[0]);
+}
+
+/// One that does each in turn, and then answers.
+async fn http_2_server(
+    turns: &'static [Stream],
+) -> (String, CertificateDer<'static>, Arc<Mutex<Log>>) {
+    let (acceptor, certificate) = tls(&[b"h2"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let log = Arc::new(Mutex::new(Log::default()));
+    let book = log.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (book, acceptor) = (book.clone(), acceptor.clone());
+            tokio::spawn(async move {
+                let stream = acceptor.accept(stream).await.unwrap();
+                book.lock().unwrap().connections += 1;
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    let (head, mut body) = request.into_parts();
+                    let line = format!("{:?} {} {}", head.version, head.method, head.uri.path());
+                    let turn = {
+                        let mut log = book.lock().unwrap();
+                        log.requests.push(line);
+                        turns.get(log.requests.len() - 1).copied().unwrap_or(Stream::Answer)
+                    };
+                    tokio::spawn(async move { while body.data().await.is_some() {} });
+                    match turn {
+                        Stream::Answer => {
+                            let mut out =
+                                respond.send_response(http::Response::new(()), false).unwrap();
+                            out.send_data("over 2".into(), true).unwrap();
+                        }
+                        Stream::Reset => respond.send_reset(h2::Reason::INTERNAL_ERROR),
+                        Stream::Leave => return,
+                    }
+                }
+            });
+        }
+    });
+    (base_url, certificate, log)
+}
+
+/// What accepts connections for a new certificate, and that.
+fn tls(protocols: &[&[u8]]) -> (tokio_rustls::TlsAcceptor, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key.into())
+        .with_single_cert(vec![certificate.clone()], key.into())
         .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    (tokio_rustls::TlsAcceptor::from(Arc::new(config)), certificate)
+}
+
+async fn tls_server() -> (String, CertificateDer<'static>, Arc<Mutex<Log>>) {
+    let (acceptor, certificate) = tls(&[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
     let log = Arc::new(Mutex::new(Log::default()));
@@ -271,7 +358,7 @@ async fn tls_server() -> (String, rustls::RootCertStore, Arc<Mutex<Log>>) {
             });
         }
     });
-    (base_url, roots, log)
+    (base_url, certificate, log)
 }
 
 #[tokio::test]

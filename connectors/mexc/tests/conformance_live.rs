@@ -1,7 +1,9 @@
-//! The live half of the conformance suite, against the simulated venue, through each
-//! native transport.
+//! The live half of the conformance suite, against the simulated venue, through each transport.
 
 #![cfg(test)]
+
+#[path = "../../core/tests/support/in_memory.rs"]
+mod in_memory;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,18 +11,15 @@ use std::sync::Arc;
 use hoox_connector::conformance::Deviation;
 use hoox_connector::conformance::live::{LiveCase, Stage, run};
 use hoox_connector::{
-    Client, Credentials, Decimal, Market, PinnedTransport, ReqwestTransport, Symbol, SystemClock,
-    Transport,
+    Client, Credentials, Decimal, Market, MemoryTransport, PinnedTransport, Request,
+    ReqwestTransport, Response, Symbol, SystemClock, Transport, TransportError,
 };
 use hoox_mexc::Mexc;
 use hoox_venue::{Config, MexcConfig, MexcLimits, Server};
 
 async fn conforms<T: Transport>(market: Market, transport: fn(&str) -> T) {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    // One list of contracts for the dialect, one for the suite.
-    let limits = MexcLimits { futures_detail_5s: 2, ..MexcLimits::default() };
-    let mexc = MexcConfig { limits, ..MexcConfig::default() };
-    let venue = Server::start(any_port, Config { mexc, ..Config::default() }).await.unwrap();
+    let venue = Server::start(any_port, config()).await.unwrap();
     let endpoint = venue.mexc();
     let dialect = || {
         let credentials = Credentials::hmac(&endpoint.api_key, &endpoint.api_secret);
@@ -44,6 +43,19 @@ async fn conforms<T: Transport>(market: Market, transport: fn(&str) -> T) {
     println!("{report}");
     assert!(report.is_conformant(), "{report}");
     venue.shutdown().await;
+}
+
+/// One list of contracts is for the dialect, one for the suite.
+fn config() -> Config {
+    let limits = MexcLimits { futures_detail_5s: 2, ..MexcLimits::default() };
+    let mexc = MexcConfig { limits, ..MexcConfig::default() };
+    Config { mexc, ..Config::default() }
+}
+
+fn memory(
+    _: &str,
+) -> MemoryTransport<impl Fn(&str, Request<'_>) -> Result<Response, TransportError> + use<>> {
+    in_memory::in_memory(config())
 }
 
 fn reqwest(_: &str) -> ReqwestTransport {
@@ -72,4 +84,14 @@ async fn linear_conforms_live_through_reqwest() {
 #[tokio::test]
 async fn linear_conforms_live_through_a_pinned_connection() {
     conforms(Market::Linear, pinned).await;
+}
+
+#[tokio::test]
+async fn spot_conforms_live_in_memory() {
+    conforms(Market::Spot, memory).await;
+}
+
+#[tokio::test]
+async fn linear_conforms_live_in_memory() {
+    conforms(Market::Linear, memory).await;
 }

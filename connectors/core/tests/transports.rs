@@ -309,7 +309,7 @@ async fn http_2_server(
                         log.requests.push(line);
                         turns.get(log.requests.len() - 1).copied().unwrap_or(Stream::Answer)
                     };
-                    tokio::spawn(async move { while body.data().await.is_some() {} });
+                    tokio::spawn(async move { while let Some(Ok(_)) = body.data().await {} });
                     match turn {
                         Stream::Answer => {
                             let mut out =

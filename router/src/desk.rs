@@ -40,11 +40,37 @@ impl Default for DeskSettings {
     }
 }
 
+/// A way for orders beside the client's own requests: a WebSocket, for example.
+pub trait OrderPath<P, T, C> {
+    /// Places an order, or says with `None` that no byte of it left this way: then it goes over REST.
+    /// An order that may have left is [`Outcome::Unknown`], never `None`.
+    fn place(
+        &self,
+        client: &Arc<Client<P, T, C>>,
+        order: &PreparedOrder,
+    ) -> impl Future<Output = Option<Result<Outcome, Refused>>>;
+}
+
+/// No other way: every order goes over REST.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RestOnly;
+
+impl<P, T, C> OrderPath<P, T, C> for RestOnly {
+    async fn place(
+        &self,
+        _: &Arc<Client<P, T, C>>,
+        _: &PreparedOrder,
+    ) -> Option<Result<Outcome, Refused>> {
+        None
+    }
+}
+
 /// A [`Client`] with a memory: instruments, prices, and which margin mode and leverage are set
 /// already, so that the order itself is the only round trip that is left.
 #[derive(Debug)]
-pub struct Desk<P, T, C> {
+pub struct Desk<P, T, C, W = RestOnly> {
     client: Arc<Client<P, T, C>>,
+    order_path: W,
     clock: C,
     settings: DeskSettings,
     memory: Mutex<Memory>,
@@ -98,7 +124,22 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Desk<P, T, C> {
         settings: DeskSettings,
     ) -> Self {
         let (memory, positions, fills) = Default::default();
-        Self { client: client.into(), clock, settings, memory, positions, fills }
+        let order_path = RestOnly;
+        Self { client: client.into(), order_path, clock, settings, memory, positions, fills }
+    }
+
+    /// The same desk, whose orders take another way where that has one for them.
+    #[must_use]
+    pub fn with_order_path<W>(self, order_path: W) -> Desk<P, T, C, W> {
+        let Self { client, order_path: _, clock, settings, memory, positions, fills } = self;
+        Desk { client, order_path, clock, settings, memory, positions, fills }
+    }
+}
+
+impl<P: ExchangeProvider, T: Transport, C: Clock, W> Desk<P, T, C, W> {
+    /// The way its orders take.
+    pub fn order_path(&self) -> &W {
+        &self.order_path
     }
 
     /// The client.
@@ -137,18 +178,10 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Desk<P, T, C> {
         self.client.set(&Operation::SetPositionMode { symbol: None, mode }).await.map(drop)
     }
 
-    /// Places an order by other means than the client's own, such as a WebSocket, and takes note of
-    /// what a refusal says of our idea of the exchange.
-    ///
-    /// # Errors
-    /// [`Refused`], as `placing` ends.
-    pub async fn place_by(
-        &self,
-        placing: impl Future<Output = Result<Outcome, Refused>>,
-    ) -> Result<Outcome, Refused> {
-        let result = placing.await;
-        let rules = match &result {
-            Err(Refused::Rejected(rejection)) => matches!(
+    /// Takes note of what a refusal says of our idea of the exchange.
+    fn learn(&self, refused: &Refused) {
+        let rules = match refused {
+            Refused::Rejected(rejection) => matches!(
                 rejection.reason,
                 RejectReason::Precision
                     | RejectReason::Quantity
@@ -157,16 +190,15 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Desk<P, T, C> {
                     | RejectReason::UnknownSymbol
                     | RejectReason::NotTrading
             ),
-            Err(Refused::NotSent(NotSent::Filter(_))) => true,
+            Refused::NotSent(NotSent::Filter(_)) => true,
             _ => false,
         };
         if rules {
-            self.forget_instruments();
+            self.memory().instruments = None;
         }
-        if matches!(&result, Err(Refused::Rejected(r)) if r.reason == RejectReason::Leverage) {
+        if matches!(refused, Refused::Rejected(r) if r.reason == RejectReason::Leverage) {
             self.memory().set.clear();
         }
-        result
     }
 
     async fn load_instruments(&self) -> Result<Arc<Instruments>, Error> {
@@ -193,7 +225,13 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Desk<P, T, C> {
     }
 }
 
-impl<P: ExchangeProvider, T: Transport, C: Clock> Exchange for Desk<P, T, C> {
+impl<P, T, C, W> Exchange for Desk<P, T, C, W>
+where
+    P: ExchangeProvider,
+    T: Transport,
+    C: Clock,
+    W: OrderPath<P, T, C>,
+{
     fn venue(&self) -> Venue {
         self.client.provider().venue()
     }
@@ -317,8 +355,15 @@ impl<P: ExchangeProvider, T: Transport, C: Clock> Exchange for Desk<P, T, C> {
     }
 
     async fn place(&self, order: &PreparedOrder) -> Result<Outcome, Refused> {
-        // Whoever waits for room must be asked again whether the order is still wanted.
-        self.place_by(self.client.place_with(order, Patience::Refuse)).await
+        let placed = match self.order_path.place(&self.client, order).await {
+            Some(placed) => placed,
+            // Whoever waits for room must be asked again whether the order is still wanted.
+            None => self.client.place_with(order, Patience::Refuse).await,
+        };
+        if let Err(refused) = &placed {
+            self.learn(refused);
+        }
+        placed
     }
 
     async fn find(&self, symbol: Symbol, id: ClientOrderId) -> Result<Option<OrderReport>, Error> {

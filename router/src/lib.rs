@@ -72,7 +72,7 @@ pub use calendar::{iso_8601, utc_date};
 pub use close_all::{CloseAll, Closed};
 pub use config::{ConfigSnapshot, ConfigStore, ConfigUnavailable, ConfigWarning, QueueMode};
 pub use config_key::{ConfigKey, ConfigKind, InvalidValue};
-pub use desk::{Desk, DeskSettings};
+pub use desk::{Desk, DeskSettings, OrderPath, RestOnly};
 pub use desks::{Desks, Exchanges};
 pub use drive::RecoverySummary;
 pub use equity::{Drawdown, Equities, Equity};

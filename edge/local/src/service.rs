@@ -12,7 +12,7 @@ use hoox_connector::{Client, Clock, Credentials, Market, SystemClock, Timestamp,
 use hoox_router::{Desk, Desks, Exchange, Exchanges, Router, Settings, SteadyClock, utc_date};
 use hoox_signer::Secret;
 
-use crate::account::Account;
+use crate::account::SocketPath;
 use crate::archive::{Archivist, watched};
 use crate::file_config::{FileConfig, LocalConfig};
 use crate::on_chain::LocalSwaps;
@@ -153,8 +153,8 @@ impl Service {
                     tracing::warn!(%venue, test, "not reachable at the start: no answer in 10 s")
                 }
             }
-            let account = Seat::Exchange(Box::new(Account::new(desk, test, has_socket)));
-            desks = desks.with(venue, test, account);
+            let account = desk.with_order_path(SocketPath::new(test, has_socket));
+            desks = desks.with(venue, test, Seat::Exchange(Box::new(account)));
         }
         for (test, swaps) in setup.chains {
             warm_up(&swaps, test).await;
@@ -192,7 +192,8 @@ impl Service {
         for venue in Venue::ALL {
             for test in [false, true] {
                 if let Some(Seat::Exchange(account)) = self.router.exchanges().desk(venue, test) {
-                    account.use_websocket(config.use_websocket.contains(&venue));
+                    let wanted = config.use_websocket.contains(&venue);
+                    account.order_path().use_websocket(account.client(), wanted);
                 }
             }
         }

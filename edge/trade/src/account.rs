@@ -1,114 +1,49 @@
-//! One account: its desk, and the object that keeps a socket for its orders while the operator wants
+//! One account: its desk, with the object that keeps a socket for its orders while the operator wants
 //! one (`exchange:{name}:use_websocket`).
 
 use core::cell::Cell;
-use core::time::Duration;
+use std::sync::Arc;
 
 use hoox_any::Dialect;
 use hoox_connector::{
-    Asset, Balance, Capabilities, ClientOrderId, Decimal, EncodeError, Error, Fill, FrameReply,
-    Instrument, MarginMode, Market, NotSent, Operation, OperationKind, OrderEntry, OrderId,
-    OrderReport, Outcome, Patience, Position, PositionMode, PositionSide, PreparedOrder, Refused,
-    Reply, RequestBuf, Symbol, Timestamp, UnknownCause, Venue, VenueError,
+    EncodeError, Error, ExchangeProvider, FrameReply, NotSent, Operation, OperationKind,
+    OrderEntry, Outcome, Patience, PreparedOrder, Refused, Reply, RequestBuf, Timestamp,
+    UnknownCause, Venue, VenueError,
 };
 use hoox_edge::{FetchTransport, WorkerClock, internal_request, new_request_id};
-use hoox_router::{Desk, Exchange};
+use hoox_router::{Desk, OrderPath};
 use worker::{Env, Response};
+
+use crate::accounts::SharedClient;
 
 /// The binding of the objects that keep sockets.
 const SOCKETS: &str = "EXCHANGE_CONNECTION_MANAGER";
 
-type OverRest = Desk<Dialect, FetchTransport, WorkerClock>;
-
 /// One account at one venue.
+pub(crate) type Account = Desk<Dialect, FetchTransport, WorkerClock, SocketPath>;
+
+/// The object that keeps a socket for orders, while one is wanted.
 #[derive(Debug)]
-pub(crate) struct Account {
-    desk: OverRest,
+pub(crate) struct SocketPath {
     env: Env,
     test: bool,
-    socket: Cell<bool>,
+    wanted: Cell<bool>,
 }
 
-/// How an order fared that was to go over the socket.
-#[allow(clippy::large_enum_variant)] // boxing would allocate on the order path
-enum Placed {
-    /// No byte of it left.
-    Not,
-    Done(Result<Outcome, Refused>),
-}
-
-impl Placed {
-    fn unsent(cause: NotSent) -> Self {
-        Self::Done(Err(Refused::NotSent(cause)))
-    }
-}
-
-impl Account {
-    /// An account whose orders go over REST for now.
-    pub(crate) fn new(desk: OverRest, env: Env, test: bool) -> Self {
-        Self { desk, env, test, socket: Cell::new(false) }
-    }
-
-    pub(crate) fn desk(&self) -> &OverRest {
-        &self.desk
+impl SocketPath {
+    /// None is wanted for now.
+    pub(crate) fn new(env: Env, test: bool) -> Self {
+        Self { env, test, wanted: Cell::new(false) }
     }
 
     /// Whether orders go over a socket from now on, where the venue has one for them.
     pub(crate) fn use_websocket(&self, wanted: bool) {
-        self.socket.set(wanted && self.desk.client().provider().order_entry().is_some());
-    }
-
-    async fn over_socket(&self, order: &PreparedOrder) -> Placed {
-        let client = self.desk.client();
-        let (provider, op) = (client.provider(), Operation::Place(order));
-        let permit = match client.permit(&op, Patience::Refuse).await {
-            Ok(permit) => permit,
-            Err(throttle) => return Placed::unsent(NotSent::Throttled(throttle)),
-        };
-        let at = client.venue_now();
-        let number = number(at);
-        let mut buf = RequestBuf::new();
-        match provider.encode_frame(&op, at, number, provider.logs_on(), &mut buf) {
-            Ok(()) => {}
-            Err(error) => {
-                permit.unused();
-                return match error {
-                    EncodeError::NotSupported { .. } => Placed::Not,
-                    error => Placed::unsent(NotSent::Encode(error)),
-                };
-            }
-        }
-        let result = match self.ask(number, buf.request().body()).await {
-            Ok(None) => {
-                permit.unused();
-                return Placed::Not;
-            }
-            Ok(Some(mut frame)) => {
-                let kind = |asked| (asked == number).then_some(OperationKind::Place);
-                match provider.decode_frame(&mut frame, &kind) {
-                    Ok(FrameReply::Answer { result, usage, .. }) => {
-                        client.answered(permit, &usage);
-                        if let Err(VenueError::Throttled(throttle)) = &result {
-                            client.throttled(throttle);
-                        }
-                        result.map_err(Error::from)
-                    }
-                    _ => lost("the answer cannot be read"),
-                }
-            }
-            Err(cause) => lost(&cause),
-        };
-        if result.as_ref().is_err_and(Error::is_clock) {
-            // For the next order; whether this one is still wanted, its sender must say.
-            let _ = client.sync_clock().await;
-        }
-        Placed::Done(client.settle_order(order, result, at))
+        self.wanted.set(wanted);
     }
 
     /// Has the object send a frame. `None`: no byte of it left.
-    async fn ask(&self, number: u64, frame: &str) -> Result<Option<Vec<u8>>, String> {
+    async fn ask(&self, venue: Venue, number: u64, frame: &str) -> Result<Option<Vec<u8>>, String> {
         let kind = if self.test { "test" } else { "live" };
-        let venue = self.venue();
         let question = || -> worker::Result<_> {
             let testnet = if self.test { "-testnet" } else { "" };
             let name = format!("exchange:{venue}{testnet}");
@@ -130,6 +65,65 @@ impl Account {
     }
 }
 
+impl OrderPath<Dialect, FetchTransport, WorkerClock> for SocketPath {
+    async fn place(
+        &self,
+        client: &Arc<SharedClient>,
+        order: &PreparedOrder,
+    ) -> Option<Result<Outcome, Refused>> {
+        let (provider, op) = (client.provider(), Operation::Place(order));
+        if !self.wanted.get() || provider.order_entry().is_none() {
+            return None;
+        }
+        let permit = match client.permit(&op, Patience::Refuse).await {
+            Ok(permit) => permit,
+            Err(throttle) => return unsent(NotSent::Throttled(throttle)),
+        };
+        let at = client.venue_now();
+        let number = number(at);
+        let mut buf = RequestBuf::new();
+        match provider.encode_frame(&op, at, number, provider.logs_on(), &mut buf) {
+            Ok(()) => {}
+            Err(error) => {
+                permit.unused();
+                return match error {
+                    EncodeError::NotSupported { .. } => None,
+                    error => unsent(NotSent::Encode(error)),
+                };
+            }
+        }
+        let result = match self.ask(provider.venue(), number, buf.request().body()).await {
+            Ok(None) => {
+                permit.unused();
+                return None;
+            }
+            Ok(Some(mut frame)) => {
+                let kind = |asked| (asked == number).then_some(OperationKind::Place);
+                match provider.decode_frame(&mut frame, &kind) {
+                    Ok(FrameReply::Answer { result, usage, .. }) => {
+                        client.answered(permit, &usage);
+                        if let Err(VenueError::Throttled(throttle)) = &result {
+                            client.throttled(throttle);
+                        }
+                        result.map_err(Error::from)
+                    }
+                    _ => lost("the answer cannot be read"),
+                }
+            }
+            Err(cause) => lost(&cause),
+        };
+        if result.as_ref().is_err_and(Error::is_clock) {
+            // For the next order; whether this one is still wanted, its sender must say.
+            let _ = client.sync_clock().await;
+        }
+        Some(client.settle_order(order, result, at))
+    }
+}
+
+fn unsent(cause: NotSent) -> Option<Result<Outcome, Refused>> {
+    Some(Err(Refused::NotSent(cause)))
+}
+
 fn lost(cause: &str) -> Result<Reply, Error> {
     Err(Error::Unknown(UnknownCause::Transport(cause.to_owned())))
 }
@@ -140,89 +134,4 @@ fn number(at: Timestamp) -> u64 {
     // Were two the same, the second would go over REST.
     let _ = getrandom::fill(&mut bytes);
     at.as_millis().saturating_mul(1_000) + u64::from(u16::from_le_bytes(bytes)) % 1_000
-}
-
-impl Exchange for Account {
-    fn venue(&self) -> Venue {
-        self.desk.venue()
-    }
-
-    fn market(&self) -> Market {
-        self.desk.market()
-    }
-
-    fn capabilities(&self) -> &Capabilities {
-        self.desk.capabilities()
-    }
-
-    fn recv_window(&self) -> Duration {
-        self.desk.recv_window()
-    }
-
-    fn position_mode(&self) -> PositionMode {
-        self.desk.position_mode()
-    }
-
-    fn venue_now(&self) -> Timestamp {
-        self.desk.venue_now()
-    }
-
-    async fn sync_clock(&self) -> Result<(), Error> {
-        self.desk.sync_clock().await
-    }
-
-    async fn instrument(&self, symbol: Symbol) -> Result<Option<Instrument>, Error> {
-        self.desk.instrument(symbol).await
-    }
-
-    fn forget_instruments(&self) {
-        self.desk.forget_instruments();
-    }
-
-    async fn price(&self, symbol: Symbol, max_age: Duration) -> Result<Option<Decimal>, Error> {
-        self.desk.price(symbol, max_age).await
-    }
-
-    async fn positions(&self, symbol: Option<Symbol>) -> Result<Vec<Position>, Error> {
-        self.desk.positions(symbol).await
-    }
-
-    async fn balance(&self, asset: Option<Asset>) -> Result<Option<Balance>, Error> {
-        self.desk.balance(asset).await
-    }
-
-    async fn set_up(
-        &self,
-        symbol: Symbol,
-        margin_mode: MarginMode,
-        leverage: u32,
-        position: Option<PositionSide>,
-    ) -> Result<(), Error> {
-        self.desk.set_up(symbol, margin_mode, leverage, position).await
-    }
-
-    async fn place(&self, order: &PreparedOrder) -> Result<Outcome, Refused> {
-        if !self.socket.get() {
-            return self.desk.place(order).await;
-        }
-        // Over REST only while no byte of the order has left; lost on the way, it is unknown, and
-        // found out about by its id before anything else.
-        match self.over_socket(order).await {
-            Placed::Not => self.desk.place(order).await,
-            Placed::Done(result) => self.desk.place_by(async { result }).await,
-        }
-    }
-
-    async fn find(&self, symbol: Symbol, id: ClientOrderId) -> Result<Option<OrderReport>, Error> {
-        self.desk.find(symbol, id).await
-    }
-
-    async fn fills(
-        &self,
-        symbol: Symbol,
-        order: OrderId,
-        since: Timestamp,
-    ) -> Result<Vec<Fill>, Error> {
-        self.desk.fills(symbol, order, since).await
-    }
 }

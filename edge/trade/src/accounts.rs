@@ -11,7 +11,7 @@ use hoox_edge::{FetchTransport, WorkerClock, secrets};
 use hoox_router::{ConfigSnapshot, Desk, Exchanges};
 use worker::Env;
 
-use crate::account::Account;
+use crate::account::{Account, SocketPath};
 
 /// How long the objects of an isolate use the instruments that one of them has read.
 const INSTRUMENTS_FOR: Duration = Duration::from_secs(600);
@@ -89,7 +89,8 @@ impl Accounts {
     pub(crate) fn use_websockets(&self, config: &ConfigSnapshot) {
         for seat in &self.seats {
             if let Some(account) = seat.desk.get() {
-                account.use_websocket(config.use_websocket.contains(&seat.shared.venue));
+                let wanted = config.use_websocket.contains(&seat.shared.venue);
+                account.order_path().use_websocket(wanted);
             }
         }
     }
@@ -114,7 +115,7 @@ impl Seat {
 
     /// Takes newer instruments from the others, or tells them of its own.
     fn compare(&self) {
-        let Some(desk) = self.desk.get().map(Account::desk) else { return };
+        let Some(desk) = self.desk.get() else { return };
         let seen = |it: &Arc<Instruments>| self.seen.borrow().as_ptr() == Arc::as_ptr(it);
         if let Some(own) = desk.kept_instruments().filter(|own| !seen(own)) {
             self.seen.replace(Arc::downgrade(&own));
@@ -130,7 +131,7 @@ impl Shared {
     /// A desk at the client that all objects share.
     fn desk(&self, instruments: Option<&Arc<Instruments>>, env: &Env) -> Account {
         let desk = Desk::new(Arc::clone(self.client(instruments)), WorkerClock);
-        Account::new(desk, env.clone(), self.test)
+        desk.with_order_path(SocketPath::new(env.clone(), self.test))
     }
 
     fn client(&self, instruments: Option<&Arc<Instruments>>) -> &Arc<SharedClient> {

@@ -6,18 +6,19 @@ use core::cell::{Cell, RefCell};
 use core::future::pending;
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use hoox_connector::session::{ConnectionId, FrameFault, Session, SessionAction};
 use hoox_connector::session::{Refusal, SessionConfig, SessionInput};
 use hoox_connector::{
     ClientOrderId, Error, ExchangeProvider, FrameReply, NotSent, Operation, OperationKind,
-    OrderClass, OrderEntry, Outcome, Patience, PreparedOrder, RateUsage, Refused, Reply,
-    RequestBuf, Symbol, Timestamp, Unknown, UnknownCause, VenueError,
+    OrderClass, Outcome, Patience, PreparedOrder, RateUsage, Refused, Reply, RequestBuf, Symbol,
+    Timestamp, Unknown, UnknownCause, VenueError,
 };
 
-use crate::desk::{Inner, SimClient};
+use crate::desk::SimClient;
 use crate::executor::{Micros, Promise, promise};
 use crate::mutation::Mutation;
 use crate::socket::{Heard, Socket};
@@ -26,6 +27,7 @@ use crate::world::World;
 /// The session for orders at one venue.
 pub(crate) struct Entry {
     world: Rc<World>,
+    client: Arc<SimClient>,
     path: &'static str,
     started: Micros,
     /// How long an answer is waited for.
@@ -46,12 +48,19 @@ struct Waiting {
 }
 
 impl Entry {
-    pub(crate) fn new(world: &Rc<World>, path: &'static str, dialect: &dyn OrderEntry) -> Self {
+    /// A session that is not open yet; `None` where the venue has no socket for orders.
+    pub(crate) fn new(
+        world: &Rc<World>,
+        path: &'static str,
+        client: &Arc<SimClient>,
+    ) -> Option<Self> {
+        let dialect = client.provider().entry()?;
         let answer_max = world.plan.request_timeout;
         let mut config = SessionConfig::new(dialect.entry_keep_alive());
         config.linger = Duration::from_micros(answer_max);
-        Self {
+        Some(Self {
             world: Rc::clone(world),
+            client: Arc::clone(client),
             path,
             started: world.time.now(),
             answer_max,
@@ -61,16 +70,15 @@ impl Entry {
             in_flight: RefCell::default(),
             next_id: Cell::new(world.our_now_ms() * 1_000),
             news: RefCell::default(),
-        }
+        })
     }
 
     /// Holds the session open for as long as the process lives.
-    pub(crate) async fn run(&self, desk: Weak<Inner>) {
+    pub(crate) async fn run(self: Rc<Self>) {
         loop {
             loop {
-                let action = self.session.borrow_mut().poll();
-                let (Some(action), Some(desk)) = (action, desk.upgrade()) else { break };
-                self.act(action, &desk);
+                let Some(action) = self.session.borrow_mut().poll() else { break };
+                self.act(action);
             }
             let Some(wake) = self.session.borrow().wake_at() else { return };
             let now = self.now();
@@ -86,25 +94,18 @@ impl Entry {
         }
     }
 
-    /// Places an order over the socket if it takes orders, else over REST.
-    ///
-    /// # Errors
-    /// [`Refused`] if there is certainly no order.
-    pub(crate) async fn place(
-        &self,
-        desk: &Inner,
-        order: &PreparedOrder,
-    ) -> Result<Outcome, Refused> {
-        let (world, client) = (&self.world, desk.desk.client());
+    /// Places an order over the socket; `None` if no byte of it left.
+    pub(crate) async fn place(&self, order: &PreparedOrder) -> Option<Result<Outcome, Refused>> {
+        let (world, client) = (&self.world, &self.client);
         let Some(id) = order.order().client_order_id else {
-            return Err(Refused::NotSent(NotSent::NoClientOrderId));
+            return Some(Err(Refused::NotSent(NotSent::NoClientOrderId)));
         };
         let (op, named) = (Operation::Place(order), (order.order().symbol, id));
-        if self.ready.get().is_none() {
-            return desk.over_rest(order).await;
-        }
-        let permit = client.permit(&op, Patience::Refuse).await;
-        let permit = permit.map_err(|it| Refused::NotSent(NotSent::Throttled(it)))?;
+        self.ready.get()?;
+        let permit = match client.permit(&op, Patience::Refuse).await {
+            Ok(permit) => permit,
+            Err(throttle) => return Some(Err(Refused::NotSent(NotSent::Throttled(throttle)))),
+        };
         if world.crash_now(world.plan.faults.crash_before_send) {
             pending::<()>().await;
         }
@@ -112,13 +113,13 @@ impl Entry {
         let socket = ready.and_then(|it| self.sockets.borrow().get(&it).map(Rc::clone));
         let (Some(connection), Some(socket)) = (ready, socket) else {
             permit.unused();
-            return desk.over_rest(order).await;
+            return None;
         };
         let (at, number, mut buf) = (client.venue_now(), self.next_id(), RequestBuf::new());
-        let Some(dialect) = client.provider().entry() else { return desk.over_rest(order).await };
+        let dialect = client.provider().entry()?;
         if let Err(error) = dialect.encode_frame(&op, at, number, dialect.logs_on(), &mut buf) {
             permit.unused();
-            return Err(Refused::NotSent(NotSent::Encode(error)));
+            return Some(Err(Refused::NotSent(NotSent::Encode(error))));
         }
         let (answer, told) = promise();
         let waiting = Waiting { connection, kind: op.kind(), answer };
@@ -141,17 +142,18 @@ impl Entry {
         let Some((result, usage)) = told else {
             world.trace(|| format!("frame [{id} #{attempt}] is not answered"));
             if world.mutation == Some(Mutation::SocketResentOverRest) {
-                return desk.over_rest(order).await;
+                return None;
             }
-            return Ok(unknown(client, named, UnknownCause::Transport("no answer".into()), at));
+            let cause = UnknownCause::Transport("no answer".into());
+            return Some(Ok(unknown(client, named, cause, at)));
         };
         client.answered(permit, &usage);
-        match result {
+        Some(match result {
             Ok(Reply::Order(report)) => Ok(Outcome::Acknowledged(report)),
             Ok(Reply::Accepted(accepted)) => Ok(Outcome::Accepted(accepted)),
             Ok(_) => Ok(unknown(client, named, UnknownCause::Transport("odd".into()), at)),
             Err(error) => self.refused(client, named, error.into(), at).await,
-        }
+        })
     }
 
     async fn refused(
@@ -180,26 +182,24 @@ impl Entry {
         }
     }
 
-    fn act(&self, action: SessionAction, desk: &Rc<Inner>) {
+    fn act(self: &Rc<Self>, action: SessionAction) {
         match action {
             SessionAction::Connect(id) => {
                 self.world.count(|counts| counts.connections += 1);
-                let listener = Rc::downgrade(desk);
+                let listener = Rc::downgrade(self);
                 let hears = move |what| {
-                    if let Some(desk) = listener.upgrade()
-                        && let Some(entry) = &desk.entry
-                    {
-                        entry.hear(&desk, id, what);
+                    if let Some(entry) = listener.upgrade() {
+                        entry.hear(id, what);
                     }
                 };
-                let venue = desk.desk.client().provider().venue();
+                let venue = self.client.provider().venue();
                 let socket = Socket::open(&self.world, venue, self.path, Box::new(hears));
                 self.sockets.borrow_mut().insert(id, socket);
             }
-            SessionAction::Authenticate(id) => self.log_on(id, desk),
+            SessionAction::Authenticate(id) => self.log_on(id),
             SessionAction::Subscribe(id) => self.report(id, SessionInput::Subscribed),
             SessionAction::KeepAlive(id) => {
-                let dialect = desk.desk.client().provider().entry();
+                let dialect = self.client.provider().entry();
                 if let Some(frame) = dialect.and_then(|it| it.entry_keep_alive().frame) {
                     self.write(id, frame.to_owned());
                 }
@@ -215,8 +215,8 @@ impl Entry {
         }
     }
 
-    fn log_on(&self, id: ConnectionId, desk: &Inner) {
-        let client = desk.desk.client();
+    fn log_on(&self, id: ConnectionId) {
+        let client = &self.client;
         let Some(dialect) = client.provider().entry().filter(|it| it.logs_on()) else {
             return self.report(id, SessionInput::Authenticated);
         };
@@ -232,7 +232,7 @@ impl Entry {
         }
     }
 
-    fn hear(&self, desk: &Inner, id: ConnectionId, what: Heard) {
+    fn hear(&self, id: ConnectionId, what: Heard) {
         let text = match what {
             Heard::Opened => return self.report(id, SessionInput::Opened),
             Heard::Closed => {
@@ -242,7 +242,7 @@ impl Entry {
             Heard::Text(text) => text,
         };
         self.report(id, SessionInput::Heard);
-        let Some(dialect) = desk.desk.client().provider().entry() else { return };
+        let Some(dialect) = self.client.provider().entry() else { return };
         let kind = |number| self.in_flight.borrow().get(&number).map(|it| it.kind);
         match dialect.decode_frame(&mut text.into_bytes(), &kind) {
             Ok(FrameReply::Answer { request_id, result, usage }) => {

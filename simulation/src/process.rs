@@ -12,10 +12,11 @@ use hoox_connector::{
 };
 use hoox_router::{
     Answer, CONSUMER_BATCH, CONSUMER_CONCURRENCY, ConfigStore, ConfigUnavailable, Delivery, Desk,
-    DeskSettings, Desks, FlipGuard, RequestId, Router, Settings, Signal, SignalStore as _, Verdict,
+    DeskSettings, Desks, Exchanges as _, FlipGuard, RequestId, Router, Settings, Signal,
+    SignalStore as _, Verdict,
 };
 
-use crate::desk::{Inner, SimClient, SimDesk};
+use crate::desk::{SimClient, SimDesk, SimPath};
 use crate::dialect::Dialect;
 use crate::entry::Entry;
 use crate::executor::{Executor, MS, Owner, Promised, SECOND, promise};
@@ -38,7 +39,6 @@ pub(crate) struct Process {
     world: Rc<World>,
     owner: Owner,
     router: SimRouter,
-    desks: Vec<SimDesk>,
     /// Messages of the queue that are being carried out.
     consuming: Cell<usize>,
     up: Cell<bool>,
@@ -85,9 +85,9 @@ impl Process {
 
     async fn open(world: &Rc<World>, owner: Owner) -> Self {
         let clock = SimClock { world: Rc::clone(world), started: world.time.now() };
-        let mut desks = Vec::new();
+        let mut desks = Desks::new();
         for venue in VENUES {
-            desks.push(Self::desk(world, venue, &clock).await);
+            desks = desks.with(venue, false, Self::desk(world, venue, &clock).await);
         }
         let mut settings = Settings::default();
         settings.settle_within = Duration::from_micros(world.plan.settle_within);
@@ -96,13 +96,11 @@ impl Process {
             true => FlipGuard::Exchange,
             false => FlipGuard::Ledger,
         };
-        let all = VENUES.into_iter().zip(&desks);
-        let all = all.fold(Desks::new(), |all, (venue, it)| all.with(venue, false, it.clone()));
         let (store, queue) = SimStore::open(world, owner);
         let config = SimConfig { world: Rc::clone(world) };
-        let router = Router::with_settings(store, config, all, clock, settings).with_queue(queue);
+        let router = Router::with_settings(store, config, desks, clock, settings).with_queue(queue);
         let (consuming, up) = (Cell::new(0), Cell::new(false));
-        Self { world: Rc::clone(world), owner, router, desks, consuming, up }
+        Self { world: Rc::clone(world), owner, router, consuming, up }
     }
 
     async fn desk(world: &Rc<World>, venue: Venue, clock: &SimClock) -> SimDesk {
@@ -145,19 +143,16 @@ impl Process {
         world.trace(|| format!("{venue} {trading:?}: {warm:?}"));
         let path = entry_path(venue, trading == Trading::Spot);
         let path = path.filter(|_| world.plan.websocket(venue));
-        let entry = path.zip(desk.client().provider().entry());
-        let entry = entry.map(|(path, dialect)| Entry::new(world, path, dialect));
-        SimDesk(Rc::new(Inner { world: Rc::clone(world), desk, entry }))
+        let entry = path.and_then(|path| Entry::new(world, path, desk.client())).map(Rc::new);
+        desk.with_order_path(SimPath { world: Rc::clone(world), entry })
     }
 
     fn hold_sessions(&self) {
-        for desk in self.desks.iter().filter(|desk| desk.0.entry.is_some()) {
-            let (held, known) = (desk.clone(), Rc::downgrade(&desk.0));
-            self.world.time.spawn(self.owner, async move {
-                if let Some(entry) = &held.0.entry {
-                    entry.run(known).await;
-                }
-            });
+        for venue in VENUES {
+            let desk = self.router.exchanges().desk(venue, false);
+            if let Some(entry) = desk.and_then(|desk| desk.order_path().entry.clone()) {
+                self.world.time.spawn(self.owner, entry.run());
+            }
         }
     }
 

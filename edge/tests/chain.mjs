@@ -157,6 +157,10 @@ export async function startProxy(node) {
     seen: [],
     /** Nobody answers. */
     isDown: false,
+    /** Every answer is one that never ends. */
+    floods: false,
+    /** How many bytes of one such answer were taken at most. */
+    flooded: 0,
     /** Called before a request is handed on: true loses it, a text is what the node refuses it with. */
     before: () => false,
     /** Called after it was handed on: true loses the answer. */
@@ -175,10 +179,11 @@ export async function startProxy(node) {
       const body = Buffer.concat(chunks).toString();
       const asked = [JSON.parse(body)].flat();
       const methods = asked.map((it) => it.method);
-      const refusal = proxy.isDown || (await proxy.before(methods));
+      const refusal = proxy.isDown || (await proxy.before(methods, asked));
       if (refusal === true) return request.socket.destroy();
       proxy.seen.push(...methods);
       const headers = { "content-type": "application/json" };
+      if (proxy.floods) return flood(response, proxy);
       if (refusal) {
         const error = { code: -32000, message: refusal };
         const answer = { jsonrpc: "2.0", id: asked[0].id, error };
@@ -201,10 +206,22 @@ export async function startProxy(node) {
   return proxy;
 }
 
+/** Answers for as long as somebody reads. */
+async function flood(response, proxy) {
+  const chunk = Buffer.alloc(64 * 1024, " ");
+  response.writeHead(200, { "content-type": "application/json" });
+  const gone = once(response, "close");
+  for (let sent = 0; !response.destroyed; ) {
+    const isRead = response.write(chunk);
+    proxy.flooded = Math.max(proxy.flooded, (sent += chunk.length));
+    if (!isRead) await Promise.race([once(response, "drain"), gone]);
+  }
+}
+
 /** The wallet as a worker beside others; a binding that is undefined is not there. */
-export const walletWorker = (node, venue, bindings = {}, serviceBindings = {}) =>
+export const walletWorker = (node, venue, bindings = {}, serviceBindings = {}, older = false) =>
   worker("web3-wallet-worker", "wallet", {
-    kvNamespaces: { CONFIG_KV: "config" },
+    kvNamespaces: { CONFIG_KV: "config", ...(older && { WALLET_CONFIG_KV: "older" }) },
     durableObjects: { WALLET_STORE: { className: "WalletStore", useSQLite: true } },
     d1Databases: { TRANSACTIONS_DB: "web3-wallet-transactions" },
     serviceBindings,
@@ -232,8 +249,12 @@ export async function migrateWallet(miniflare) {
   return database;
 }
 
-/** The wallet alone on workerd; `directory` is where its state is kept, to start there again. */
-export async function startWallet(node, venue, { directory, bindings, services } = {}) {
+/**
+ * The wallet alone on workerd; `directory` is where its state is kept, to start there again, and
+ * `older` what the namespace WALLET_CONFIG_KV of an older installation has.
+ */
+export async function startWallet(node, venue, options = {}) {
+  const { directory, bindings, services, older } = options;
   const kept = directory ?? mkdtempSync(join(tmpdir(), "hoox-wallet-"));
   const output = [];
   const miniflare = new Miniflare({
@@ -249,17 +270,21 @@ export async function startWallet(node, venue, { directory, bindings, services }
     },
     workers: [
       stand_in("public", "fetch: () => new Response(null, { status: 404 })"),
-      walletWorker(node, venue, bindings, services),
+      walletWorker(node, venue, bindings, services, older !== undefined),
     ],
   });
   await miniflare.ready;
   const database = await migrateWallet(miniflare);
   const kv = await miniflare.getKVNamespace("CONFIG_KV", "web3-wallet-worker");
-  const call = async (method, path, body, key = INTERNAL_KEY) => {
+  if (older) {
+    const namespace = await miniflare.getKVNamespace("WALLET_CONFIG_KV", "web3-wallet-worker");
+    await namespace.put("wallet:config", older);
+  }
+  const call = async (method, path, body, key = INTERNAL_KEY, id) => {
     const fetcher = await miniflare.getWorker("web3-wallet-worker");
     const response = await fetcher.fetch(`http://wallet${path}`, {
       method,
-      headers: key ? { "x-internal-auth-key": key } : {},
+      headers: { ...(key && { "x-internal-auth-key": key }), ...(id && { "x-request-id": id }) },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await response.text();

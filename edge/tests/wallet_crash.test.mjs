@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { startChain, startProxy, startWallet } from "./chain.mjs";
+import {
+  buildMarket, COIN, ETHER, OWN, ROUTER, startChain, startProxy, startWallet, WRAPPED,
+} from "./chain.mjs";
 import { killRuntimes, startVenue, until } from "./world.mjs";
 
+/** `cargo xtask workers --crash-rounds 50` for more. */
 const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 8);
 const FRIEND = `0x${"77".repeat(20)}`;
 const WEI = 10n ** 15n;
@@ -80,6 +83,58 @@ test("every payment is made once, wherever the runtime is killed", async () => {
   } finally {
     await world.stop();
   }
+});
+
+/** Ends workerd once an approval is in a block and the swap after it is about to be prepared. */
+function killBetween() {
+  return new Promise((done) => {
+    let isApproved = false;
+    proxy.before = (methods) => {
+      isApproved ||= methods.includes(SEND);
+      if (!isApproved || !methods.includes("eth_estimateGas")) return false;
+      killRuntimes();
+      done();
+      return true;
+    };
+  });
+}
+
+test("a swap and its approval are made once each, wherever the runtime is killed", async () => {
+  const { token } = await buildMarket(chain);
+  const [before, from] = [await chain.held(token, OWN), await chain.count()];
+  const amount = ETHER / 100n;
+  const swap = {
+    action: "swap", tokenIn: token, tokenOut: COIN, amountIn: `${amount}`, gasLimit: 400_000,
+  };
+  const cuts = [
+    () => killAt("before", 1), () => killAt("after", 1), killBetween,
+    () => killAt("before", 2), () => killAt("after", 2),
+  ];
+  const rounds = Math.max(cuts.length, Math.min(ROUNDS, 50));
+  let directory;
+  for (let round = 0; round < rounds; round += 1) {
+    const first = await startWallet(proxy.url, venue, { directory });
+    ({ directory } = first);
+    await first.configure({ security: { whitelistedContracts: [token, WRAPPED] } });
+    const killed = cuts[round % cuts.length]();
+    const id = crypto.randomUUID();
+    const answer = first.process(swap, id).catch(() => undefined);
+    await killed;
+    await first.stop({ keep: true }).catch(() => {});
+    await answer;
+    [proxy.before, proxy.after] = [() => false, () => false];
+    const world = await startWallet(proxy.url, venue, { directory });
+    const { status, text } = await until(async () => {
+      const answer = await world.process(swap, id);
+      return answer.status !== 409 && answer;
+    }, 60_000);
+    await world.stop({ keep: true });
+    assert.equal(status, 200, text);
+    assert.equal(await chain.count(), from + 2 * (round + 1), `round ${round}`);
+    assert.equal(before - (await chain.held(token, OWN)), amount * BigInt(round + 1));
+    assert.equal(await chain.allowed(token, ROUTER), 0n);
+  }
+  rmSync(directory, { recursive: true, force: true });
 });
 
 for (const [phase, what] of [["before", "never got there"], ["after", "was not answered"]]) {

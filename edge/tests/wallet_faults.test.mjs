@@ -145,6 +145,48 @@ test("a transaction that was dropped is sent again, the same bytes", async () =>
   });
 });
 
+test("where a chain is switched off, what was signed is sent as it is and not paid more for", async () => {
+  const [before, from] = [await chain.balance(FRIEND), await chain.count()];
+  const sent = [];
+  let isLost = true;
+  proxy.before = (methods, asked) => {
+    if (!methods.includes("eth_sendRawTransaction")) return false;
+    sent.push(asked[0].params[0]);
+    return isLost || (new Set(sent).size === 1 && "transaction underpriced");
+  };
+  try {
+    const id = crypto.randomUUID();
+    assert.equal((await process_(pay(), id)).body.result.status, "pending");
+    await world.configure({ chains: { ethereum: false } });
+    isLost = false;
+    const enough = sent.length + 2;
+    // By the alarm, with nobody asking.
+    await until(() => sent.length >= enough, 40_000);
+    assert.equal(new Set(sent).size, 1, "signed once");
+    await world.configure({ chains: { ethereum: true } });
+    // Switched on again it is paid more for.
+    await until(() => new Set(sent).size === 2, 40_000);
+    await until(async () => (await lookUp(id)).status === "confirmed");
+    assert.equal((await chain.balance(FRIEND)) - before, 10n ** 15n);
+    assert.equal(await chain.count(), from + 1);
+  } finally {
+    proxy.before = () => false;
+    await world.configure({ chains: { ethereum: true } });
+  }
+});
+
+test("an answer that never ends is given up at a length", async () => {
+  proxy.floods = true;
+  try {
+    await refused(pay(), 502, "BAD_GATEWAY");
+    // The limit of 8 MiB, and what was on the way.
+    assert.ok(proxy.flooded > 8 * 2 ** 20 && proxy.flooded < 24 * 2 ** 20, `${proxy.flooded}`);
+  } finally {
+    proxy.floods = false;
+  }
+  await done(pay());
+});
+
 test("one that pays too little is replaced, and executed once", async () => {
   const [before, from] = [await chain.balance(FRIEND), await chain.count()];
   let left = 2;

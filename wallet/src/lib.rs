@@ -50,6 +50,7 @@ mod token;
 mod transaction;
 pub mod uniswap;
 mod wallet;
+mod worth;
 
 pub use account::{Account, KeyError, TypedData};
 pub use action::{Action, Asset, Call, Spend, SwapRequest, SwapSize};
@@ -65,8 +66,8 @@ pub use policy::{AllowList, DailyLimit, Policy, PolicyError, SpendLimit};
 pub use record::{Attempt, Mined, TransactionRecord, TransactionState};
 pub use revert::Revert;
 pub use rpc::{
-    Answer, BlockTag, FeeHistory, Log, NodeError, Question, Receipt, Rpc, RpcError, RpcUrl,
-    UrlError,
+    Answer, BlockTag, FeeHistory, Log, NodeError, Question, REPLY_MAX, Receipt, Rpc, RpcError,
+    RpcUrl, UrlError,
 };
 pub use store::{
     AllocateError, Allocated, DAY, MemoryStore, NewTransaction, NonceError, StoreUnavailable,
@@ -75,6 +76,7 @@ pub use store::{
 pub use transaction::{Fees, SignError, SignedTransaction, Transaction};
 pub use uniswap::Router;
 pub use wallet::{Rehearsal, Submitted, TokenAmount, Wallet, WalletConfig, WalletError};
+pub use worth::{Prices, USD_DECIMALS, usd_millionths};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

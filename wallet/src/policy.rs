@@ -8,7 +8,7 @@ use crate::token::{IERC20::IERC20Calls, IWETH9::IWETH9Calls};
 use crate::uniswap::{
     ISwapRouter::ISwapRouterCalls as V3, IUniswapV2Router02::IUniswapV2Router02Calls as V2,
 };
-use crate::{Asset, Call, Chain, Spend};
+use crate::{Asset, Call, Chain, Spend, USD_DECIMALS, format_units};
 
 /// Addresses that something is allowed for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,30 @@ pub enum PolicyError {
     /// The asset has no limit, and the policy wants one.
     #[error("{0:?} has no limit, and only what has one may be spent")]
     NoLimit(Asset),
+    /// What it is worth cannot be told.
+    #[error("what the {0:?} is worth cannot be told, so that it cannot be compared with the limit")]
+    Unpriced(Asset),
+    /// One transaction would be worth too much.
+    #[error("it is worth {} USD, above the limit of {} for one transaction", usd(*.worth), usd(*.limit))]
+    Worth {
+        /// What it is worth, in millionths of a dollar.
+        worth: U256,
+        /// The limit, in millionths of a dollar.
+        limit: U256,
+    },
+    /// What leaves in a day would be worth too much.
+    #[error(
+        "it is worth {} USD, after {} in 24 hours, above the limit of {}",
+        usd(*.worth), usd(*.spent), usd(*.limit)
+    )]
+    DailyWorth {
+        /// What it is worth, in millionths of a dollar.
+        worth: U256,
+        /// What was spent in the last 24 hours, in millionths of a dollar.
+        spent: U256,
+        /// The limit, in millionths of a dollar.
+        limit: U256,
+    },
     /// Too many tokens would be approved.
     #[error("approving {amount} tokens is above the limit of {limit}")]
     Approval {
@@ -129,6 +153,11 @@ pub enum PolicyError {
         /// The limit.
         limit: U256,
     },
+}
+
+/// Millionths of a dollar, as people write them.
+fn usd(worth: U256) -> String {
+    format_units(worth, USD_DECIMALS)
 }
 
 /// What may leave in 24 hours, for the store to check as it takes a transaction in.

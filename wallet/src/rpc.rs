@@ -21,8 +21,9 @@ pub use url::{RpcUrl, UrlError};
 /// The most questions in one batch; nodes refuse longer ones.
 const BATCH_MAX: usize = 100;
 
-/// The longest reply that is read, in bytes: a batch of receipts with their logs.
-const REPLY_MAX: usize = 8 * 1024 * 1024;
+/// The longest reply of a node that is read, in bytes: a batch of receipts with their logs. For
+/// transports that can stop at a length.
+pub const REPLY_MAX: usize = 8 * 1024 * 1024;
 
 /// How long the first pause between two rounds through the endpoints is; each is twice the last.
 const PAUSE: Duration = Duration::from_millis(100);

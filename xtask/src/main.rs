@@ -49,7 +49,11 @@ enum Xtask {
         arguments: Vec<String>,
     },
     /// Build the workers and test them on workerd
-    Workers,
+    Workers {
+        /// How often workerd is killed in the middle of orders and payments; fewer unless told
+        #[arg(long, value_name = "N")]
+        crash_rounds: Option<u32>,
+    },
     /// Install the tools and clients that `test` needs, at pinned versions
     Setup,
 }
@@ -59,7 +63,7 @@ fn main() -> anyhow::Result<()> {
         Xtask::Test => test(),
         Xtask::Fuzz { seconds } => fuzz::run_targets(seconds),
         Xtask::Simulate { arguments } => simulate(&arguments),
-        Xtask::Workers => workers::test(),
+        Xtask::Workers { crash_rounds } => workers::test(crash_rounds),
         Xtask::Setup => tools::install(),
     }
 }
@@ -96,7 +100,7 @@ fn test() -> anyhow::Result<()> {
     step("the demo", || {
         run(&mut cargo(["run", "--release", "--locked", "--bin", "hoox", "--", "demo"]))
     })?;
-    step("workers", workers::test)?;
+    step("workers", || workers::test(None))?;
     step("simulation", || simulate(&["--seeds".into(), "2000".into()]))?;
     step("fuzz targets", || fuzz::run_targets(10))?;
     step("doc tests", || {

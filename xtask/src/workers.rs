@@ -31,11 +31,15 @@ pub(crate) fn install() -> anyhow::Result<()> {
     run(npm().arg("ci"))
 }
 
-/// Builds the workers, and runs their tests on workerd.
-pub(crate) fn test() -> anyhow::Result<()> {
+/// Builds the workers, and runs their tests on workerd, killing it `crash_rounds` times.
+pub(crate) fn test(crash_rounds: Option<u32>) -> anyhow::Result<()> {
     run(&mut cargo(["build", "--locked", "--bin", "hoox"]))?;
     run(&mut program("node", ["edge/build.mjs"]))?;
-    run(npm().arg("test"))
+    let mut tests = npm();
+    if let Some(rounds) = crash_rounds {
+        tests.env("CRASH_ROUNDS", rounds.to_string());
+    }
+    run(tests.arg("test"))
 }
 
 fn npm() -> Command {

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
 use hoox_router::{ErrorCode, Failure, RequestId};
-use worker::Request;
+use worker::{ByteStream, Request};
 
 /// The header that names a request (spec README §5).
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
@@ -73,15 +73,25 @@ pub async fn read_body(request: &mut Request, max: usize) -> Result<Vec<u8>, Fai
     if declared.is_some() {
         return Err(too_large());
     }
-    let Ok(mut stream) = request.stream() else { return Ok(Vec::new()) };
+    let Ok(stream) = request.stream() else { return Ok(Vec::new()) };
+    read_stream(stream, max).await.map_err(broken)?.ok_or_else(too_large)
+}
+
+/// Reads to the end of a stream; nothing more of one that has more than `max` bytes, of which there
+/// is none.
+pub(crate) async fn read_stream(
+    mut stream: ByteStream,
+    max: usize,
+) -> worker::Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
-    while let Some(chunk) = stream.try_next().await.map_err(broken)? {
+    while let Some(mut chunk) = stream.try_next().await? {
         if body.len().saturating_add(chunk.len()) > max {
-            return Err(too_large());
+            return Ok(None);
         }
-        body.extend_from_slice(&chunk);
+        // Most bodies are one chunk.
+        if body.is_empty() { body = chunk } else { body.append(&mut chunk) }
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 #[cfg(test)]

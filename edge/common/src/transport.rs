@@ -4,16 +4,19 @@ use hoox_connector::{Method, Request, Response, Transport, TransportError};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use worker::{AbortController, Delay, Fetch, Headers, RequestInit, RequestRedirect};
 
-/// The longest reply that is read: the largest instrument list is a few megabytes.
+use crate::request::read_stream;
+
+/// The longest reply that is read unless told: the largest instrument list is a few megabytes.
 const REPLY_MAX: usize = 32 * 1024 * 1024;
 
-/// `fetch`, with a time limit.
+/// `fetch`, with a time limit. A reply is read as it comes, and given up once it is too long.
 ///
 /// `fetch` does not tell whether a request that failed had left: every failure after its call counts
 /// as maybe sent.
 #[derive(Debug, Clone, Copy)]
 pub struct FetchTransport {
     timeout: Duration,
+    reply_max: usize,
 }
 
 impl Default for FetchTransport {
@@ -25,7 +28,13 @@ impl Default for FetchTransport {
 impl FetchTransport {
     /// A transport that gives up on a request after `timeout`. Default 5 seconds.
     pub const fn new(timeout: Duration) -> Self {
-        Self { timeout }
+        Self { timeout, reply_max: REPLY_MAX }
+    }
+
+    /// The same, reading no reply that is longer than `max` bytes. Default 32 MiB.
+    #[must_use]
+    pub const fn with_reply_max(self, max: usize) -> Self {
+        Self { reply_max: max, ..self }
     }
 }
 
@@ -35,7 +44,7 @@ impl Transport for FetchTransport {
         let outgoing = outgoing(base_url, request).map_err(unsent)?;
         let controller = AbortController::default();
         let signal = controller.signal();
-        let exchange = core::pin::pin!(exchange(outgoing, &signal));
+        let exchange = core::pin::pin!(exchange(outgoing, &signal, self.reply_max));
         let limit = core::pin::pin!(Delay::from(self.timeout));
         match futures_util::future::select(exchange, limit).await {
             futures_util::future::Either::Left((reply, _)) => reply,
@@ -78,13 +87,20 @@ fn outgoing(base_url: &str, request: Request<'_>) -> worker::Result<worker::Requ
 async fn exchange(
     request: worker::Request,
     signal: &worker::AbortSignal,
+    max: usize,
 ) -> Result<Response, TransportError> {
     let lost = |_| TransportError::MaybeSent("the connection failed".into());
     let mut reply = Fetch::Request(request).send_with_signal(signal).await.map_err(lost)?;
-    let body = reply.bytes().await.map_err(lost)?;
-    if body.len() > REPLY_MAX {
-        return Err(TransportError::ReplyTooLong { max: REPLY_MAX });
-    }
+    let body = match reply.stream() {
+        // What is left of a reply that is too long is not fetched: the stream is cancelled as it is
+        // dropped.
+        Ok(stream) => {
+            let body = read_stream(stream, max).await.map_err(lost)?;
+            body.ok_or(TransportError::ReplyTooLong { max })?
+        }
+        // A reply without a body, such as one of status 204.
+        Err(_) => Vec::new(),
+    };
     let mut headers = HeaderMap::new();
     for (name, value) in reply.headers().entries() {
         let name = HeaderName::from_bytes(name.as_bytes());

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use hoox_edge::{FetchTransport, WorkerClock, secret};
-use hoox_wallet::{Chain, Rpc, RpcUrl};
+use hoox_wallet::{Chain, REPLY_MAX, Rpc, RpcUrl};
 use worker::Env;
 
 use crate::refusal::Refusal;
@@ -56,7 +56,8 @@ pub(crate) fn nodes(env: &Env, settings: &Settings, chain: &Chain) -> Result<Nod
     let urls = urls.collect::<Result<Vec<_>, _>>().map_err(|error| {
         Refusal::internal(format!("The configured node cannot be used: {error}."))
     })?;
-    let nodes = Rpc::new(FetchTransport::default(), WorkerClock, chain.id, urls);
+    let transport = FetchTransport::default().with_reply_max(REPLY_MAX);
+    let nodes = Rpc::new(transport, WorkerClock, chain.id, urls);
     KEPT.with_borrow_mut(|kept| kept.insert(chain.id, nodes.clone()));
     Ok(nodes)
 }

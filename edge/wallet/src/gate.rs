@@ -3,7 +3,9 @@
 use hoox_connector::Clock;
 use hoox_edge::{WorkerClock, new_request_id};
 use hoox_wallet::uniswap::{Swap, SwapAmount, max_input};
-use hoox_wallet::{Action, Call, Policy, SwapRequest, SwapSize, U256, WalletError, format_units};
+use hoox_wallet::{
+    Action, Call, Policy, SwapRequest, SwapSize, U256, USD_DECIMALS, WalletError, format_units,
+};
 use worker::Env;
 
 use crate::asked::Job;
@@ -19,18 +21,22 @@ const CONFIRM_ABOVE: u64 = 1_000_000_000;
 /// How long a confirmation is waited for, in milliseconds.
 const CONFIRM_FOR: i64 = 5 * 60 * 1000;
 
-/// Decimals of a dollar in millionths.
-const MICRO: u8 = 6;
-
-/// Steps 1 and 2, before anything else is looked at.
-pub(crate) fn open(settings: &Settings) -> Result<(), Refusal> {
+/// Steps 1 and 2, before anything else is looked at; a chain that nobody knows is refused elsewhere.
+pub(crate) fn open(settings: &Settings, chain: Option<&str>) -> Result<(), Refusal> {
     if !settings.wallet.enabled {
         return Err(Refusal::forbidden("Wallet is disabled"));
+    }
+    if chain.is_some_and(|chain| !settings.has(chain)) {
+        return Err(disabled());
     }
     if settings.halted {
         return Err(hoox_router::Failure::halted().into());
     }
     Ok(())
+}
+
+pub(crate) fn disabled() -> Refusal {
+    Refusal::forbidden("The chain is disabled.")
 }
 
 /// Steps 4 to 9, and what the action is worth, in millionths of a dollar. The wallet looks at gas,
@@ -96,7 +102,7 @@ fn confirmed(
 
 /// Millionths of a dollar, as people write them.
 pub(crate) fn dollars(worth: U256) -> String {
-    format_units(worth, MICRO)
+    format_units(worth, USD_DECIMALS)
 }
 
 fn no_route() -> Refusal {

@@ -2,7 +2,7 @@
 
 use hoox_connector::Clock;
 use hoox_edge::WorkerClock;
-use hoox_wallet::{Action, Address, Mined, TransactionRecord, TransactionState, U256};
+use hoox_wallet::{Action, Address, Mined, SwapSize, TransactionRecord, TransactionState, U256};
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, Result};
 
@@ -20,7 +20,7 @@ pub(crate) struct Filter {
 
 /// Writes a record; written twice, it is there once.
 pub(crate) async fn write(env: &Env, chain: &str, record: &TransactionRecord) -> Result<()> {
-    let (to, value, token) = parties(&record.action);
+    let (to, value, token) = parties(record);
     let mined = match &record.state {
         TransactionState::Mined(mined) | TransactionState::Confirmed(mined) => Some(mined),
         _ => None,
@@ -29,7 +29,8 @@ pub(crate) async fn write(env: &Env, chain: &str, record: &TransactionRecord) ->
     let error = match &record.state {
         TransactionState::Refused { reason } => Some(reason.clone()),
         TransactionState::Superseded => Some("another transaction took its nonce".into()),
-        _ => None,
+        _ if record.is_cancelled() => Some("it was replaced by one that does nothing".into()),
+        _ => mined.filter(|it| !it.succeeded).map(|_| "it was reverted".into()),
     };
     let status = status(record);
     let done = match status {
@@ -109,17 +110,28 @@ fn kind(action: &Action) -> &'static str {
     }
 }
 
-fn parties(action: &Action) -> (Option<Address>, U256, Option<Address>) {
-    match action {
+/// Who takes something, how much of it in smallest units, and the token that it is.
+fn parties(record: &TransactionRecord) -> (Option<Address>, U256, Option<Address>) {
+    match &record.action {
         Action::Send { to, value, .. } => (Some(*to), *value, None),
         Action::Transfer { token, to, amount } => (Some(*to), *amount, Some(*token)),
         Action::Approve { token, spender, amount } => (Some(*spender), *amount, Some(*token)),
         Action::Swap(request) => {
-            let (hoox_wallet::SwapSize::ExactIn { input: amount, .. }
-            | hoox_wallet::SwapSize::ExactOut { output: amount, .. }) = request.size;
-            (request.recipient, amount, Some(request.token_in))
+            let (SwapSize::ExactIn { input: amount, .. }
+            | SwapSize::ExactOut { output: amount, .. }) = request.size;
+            // What is fixed is either what is paid or what is taken.
+            let token = match request.size {
+                SwapSize::ExactIn { .. } => request.token_in,
+                SwapSize::ExactOut { .. } => request.token_out,
+            };
+            let to = request.recipient.unwrap_or(record.from);
+            (Some(to), amount, (!token.is_zero()).then_some(token))
         }
-        _ => (None, U256::ZERO, None),
+        // The contract that wraps is the token.
+        Action::Wrap { amount } | Action::Unwrap { amount } => {
+            (Some(record.from), *amount, record.call.to)
+        }
+        _ => (record.call.to, record.call.value, None),
     }
 }
 

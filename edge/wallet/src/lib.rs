@@ -3,8 +3,10 @@
 mod asked;
 mod chains;
 mod gate;
+mod guard;
 mod keys;
 mod ledger;
+mod migration;
 mod notify;
 mod price;
 mod refusal;

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use hoox_router::{ErrorCode, Failure, RequestId};
-use hoox_wallet::{AddressError, AmountError, FeeError, RpcError, WalletError};
+use hoox_wallet::{AddressError, AmountError, FeeError, PolicyError, RpcError, WalletError};
 use serde_json::{Value, json};
 use worker::{Response, Result};
 
@@ -114,6 +114,9 @@ impl From<WalletError> for Refusal {
         match error {
             WalletError::Rpc(error) => error.into(),
             WalletError::Fee(error) => error.into(),
+            WalletError::Policy(PolicyError::Unpriced(_)) => {
+                Self::new(403, "PRICE_UNAVAILABLE", "What it is worth cannot be told.")
+            }
             WalletError::Policy(_) => Self::forbidden(message),
             WalletError::Address(_)
             | WalletError::NoRoute

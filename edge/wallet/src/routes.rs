@@ -144,8 +144,10 @@ async fn payload(
 
 async fn perform(env: &Env, id: RequestId, payload: Value) -> Outcome<Performed> {
     let settings = Settings::load(env).await;
-    if Asked::is_named_mutating(payload.get("action").and_then(Value::as_str)) {
-        gate::open(&settings)?;
+    let text = |field: &str| payload.get(field).and_then(Value::as_str);
+    if Asked::is_named_mutating(text("action")) {
+        let named = chains::named(env, &settings, text("chain")).ok();
+        gate::open(&settings, named.as_ref().map(|chain| chain.name.as_str()))?;
     }
     let malformed =
         |error: serde_json::Error| Refusal::validation(format!("Invalid payload: {error}."));
@@ -173,7 +175,7 @@ async fn perform(env: &Env, id: RequestId, payload: Value) -> Outcome<Performed>
     }
     let chain = chains::named(env, &settings, chain.as_deref())?;
     if !settings.has(&chain.name) {
-        return Err(Refusal::forbidden("The chain is disabled."));
+        return Err(gate::disabled());
     }
     let action = asked.action(&settings)?;
     let known = match &asked {

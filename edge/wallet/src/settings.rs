@@ -7,21 +7,23 @@ use hoox_edge::KvConfig;
 use hoox_router::{ConfigSnapshot, ConfigStore};
 use hoox_wallet::{
     Address, AllowList, FeeLimits, Policy, U256, WalletConfig, parse_address, parse_integer,
+    usd_millionths,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use worker::Env;
 
-use crate::chains;
 use crate::refusal::Refusal;
+use crate::{chains, migration};
 
 /// The key of the document.
 pub(crate) const KEY: &str = "wallet:config";
 
-/// The keys of one read: the document, the gas trap, and what halts trading.
-const KEYS: [&str; 5] = [
+/// The keys of one read: the document, where it came from, the gas trap, and what halts trading.
+const KEYS: [&str; 6] = [
     KEY,
+    migration::MARKER,
     "web3:max_gas_price_gwei",
     "trade:kill_switch",
     "global:kill_switch",
@@ -124,10 +126,20 @@ impl Settings {
     /// Reads the configuration. What cannot be read at all halts; a document that is malformed is the
     /// default one, which lets nothing out.
     pub(crate) async fn load(env: &Env) -> Self {
-        let Ok(values) = KvConfig::new(env.clone()).load(&KEYS).await else {
-            let wallet = Document::default();
-            return Self { wallet, halted: true, fees: FeeLimits::default() };
+        let unreadable = || {
+            let (wallet, fees) = Default::default();
+            Self { wallet, halted: true, fees }
         };
+        let Ok(mut values) = KvConfig::new(env.clone()).load(&KEYS).await else {
+            return unreadable();
+        };
+        if let [document, None, ..] = values.as_mut_slice() {
+            match migration::bring_over(env, document.as_deref()).await {
+                Ok(Some(older)) => *document = Some(older),
+                Ok(None) => {}
+                Err(_) => return unreadable(),
+            }
+        }
         let find = |key: &str| {
             let at = KEYS.iter().position(|known| *known == key)?;
             values.get(at)?.as_deref()
@@ -169,9 +181,6 @@ impl Settings {
         policy.max_approval = most.min(U256::MAX - U256::ONE);
         let mut config = WalletConfig::new(policy);
         config.fees = self.fees.clone();
-        if self.sign_no_more() {
-            config.fees.max_gas_price = Some(0);
-        }
         config.life.poll = core::time::Duration::from_millis(250);
         config
     }
@@ -184,18 +193,18 @@ impl Settings {
     /// The most that one transaction may be worth, in millionths of a dollar.
     pub(crate) fn max_value(&self) -> U256 {
         let dollars = decimal(&self.wallet.security.max_transaction_value_usd);
-        dollars.and_then(millionths).unwrap_or_default()
+        dollars.and_then(usd_millionths).unwrap_or_default()
     }
 
     /// The most that may leave an account on one chain in 24 hours, in millionths of a dollar.
     pub(crate) fn max_daily_value(&self) -> Option<U256> {
         let dollars = self.wallet.security.max_daily_value_usd.as_ref()?;
-        Some(decimal(dollars).and_then(millionths).unwrap_or_default())
+        Some(decimal(dollars).and_then(usd_millionths).unwrap_or_default())
     }
 
-    /// Whether what is signed may only be sent as it is: nothing new, and no replacement.
-    pub(crate) fn sign_no_more(&self) -> bool {
-        self.halted || !self.wallet.enabled
+    /// Whether what is signed on a chain may only be sent as it is: nothing new, and no replacement.
+    pub(crate) fn sign_no_more(&self, chain: &str) -> bool {
+        self.halted || !self.wallet.enabled || !self.has(chain)
     }
 }
 
@@ -213,7 +222,9 @@ impl Document {
     pub(crate) fn merged(&self, change: &Value, env: &Env) -> Result<Self, Refusal> {
         let unreadable = |error: serde_json::Error| Refusal::violation("config", error);
         let mut value = serde_json::to_value(self).map_err(unreadable)?;
-        merge(&mut value, change);
+        if !merge(&mut value, change) {
+            return Err(Refusal::violation("config", "A part with fields is changed by fields."));
+        }
         let merged: Self = serde_json::from_value(value).map_err(unreadable)?;
         merged.check(env)?;
         Ok(merged)
@@ -229,7 +240,7 @@ impl Document {
         };
         let value = decimal(&self.security.max_transaction_value_usd);
         let daily = self.security.max_daily_value_usd.as_ref();
-        let daily = daily.is_none_or(|it| decimal(it).and_then(millionths).is_some());
+        let daily = daily.is_none_or(|it| decimal(it).and_then(usd_millionths).is_some());
         let listed = &self.security.whitelisted_contracts;
         let checks = [
             ("confirmations", (1..=256).contains(&self.confirmations)),
@@ -240,7 +251,7 @@ impl Document {
             ("dex.gasMultiplier", within(gas_multiplier, 100, 1_000)),
             ("dex.maxApprovalAmount", parse_integer(max_approval_amount).is_ok()),
             ("dex.maxFee", max_fee.as_ref().is_none_or(|wei| parse_integer(wei).is_ok())),
-            ("security.maxTransactionValueUsd", value.and_then(millionths).is_some()),
+            ("security.maxTransactionValueUsd", value.and_then(usd_millionths).is_some()),
             (
                 "security.whitelistedContracts",
                 listed.len() <= 1_000 && listed.iter().all(|text| parse_address(text).is_ok()),
@@ -257,12 +268,6 @@ impl Document {
 pub(crate) fn hundredths(number: &Number) -> Option<u32> {
     let value = decimal(number)?.checked_mul(Decimal::ONE_HUNDRED)?;
     (value.is_integer() && !value.is_sign_negative()).then(|| u32::try_from(value).ok())?
-}
-
-/// A decimal that is not negative in millionths, rounded up.
-pub(crate) fn millionths(value: Decimal) -> Option<U256> {
-    let value = value.checked_mul(Decimal::from(1_000_000))?.ceil();
-    u128::try_from(value).ok().map(U256::from)
 }
 
 fn decimal(number: &Number) -> Option<Decimal> {
@@ -285,14 +290,18 @@ fn addresses(texts: &[String]) -> impl Iterator<Item = Address> {
     texts.iter().filter_map(|text| parse_address(text).ok())
 }
 
-fn merge(into: &mut Value, change: &Value) {
+/// Merges `change` in, unless it would put something else in the place of fields: a list is read as
+/// fields too, and an empty one as all their defaults.
+fn merge(into: &mut Value, change: &Value) -> bool {
     match (into, change) {
         (Value::Object(into), Value::Object(change)) => {
-            for (name, value) in change {
-                merge(into.entry(name).or_insert(Value::Null), value);
-            }
+            change.iter().all(|(name, value)| merge(into.entry(name).or_insert(Value::Null), value))
         }
-        (into, change) => *into = change.clone(),
+        (Value::Object(_), _) => false,
+        (into, change) => {
+            *into = change.clone();
+            true
+        }
     }
 }
 
@@ -339,10 +348,13 @@ mod tests {
     #[test]
     fn a_part_erases_no_sibling() {
         let mut value = serde_json::to_value(Document::default()).unwrap();
-        merge(&mut value, &json!({ "security": { "requireConfirmation": false } }));
-        let merged: Document = serde_json::from_value(value).unwrap();
+        assert!(merge(&mut value, &json!({ "security": { "requireConfirmation": false } })));
+        let merged: Document = serde_json::from_value(value.clone()).unwrap();
         assert!(!merged.security.require_confirmation);
         assert!(merged.security.whitelisted_contracts_only);
+        for other in [json!([]), json!(null), json!({ "security": [] }), json!({ "dex": null })] {
+            assert!(!merge(&mut value.clone(), &other), "{other}");
+        }
     }
 
     #[test]
@@ -355,13 +367,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_switched_off_signs_nothing() {
+        let settings = |wallet: Value, halted| {
+            let wallet = serde_json::from_value(wallet).unwrap();
+            Settings { wallet, halted, fees: FeeLimits::default() }
+        };
+        assert!(!settings(json!({}), false).sign_no_more("ethereum"));
+        assert!(settings(json!({}), false).sign_no_more("polygon"));
+        assert!(settings(json!({}), true).sign_no_more("ethereum"));
+        assert!(settings(json!({ "enabled": false }), false).sign_no_more("ethereum"));
+        let off = json!({ "chains": { "ethereum": false, "polygon": true } });
+        assert!(settings(off.clone(), false).sign_no_more("ethereum"));
+        assert!(!settings(off, false).sign_no_more("polygon"));
+    }
+
+    #[test]
     fn numbers_are_read_as_they_are_written() {
         let number = |text: &str| serde_json::from_str::<Number>(text).unwrap();
         assert_eq!(hundredths(&number("0.5")), Some(50));
         assert_eq!(hundredths(&number("1.2")), Some(120));
         assert_eq!(hundredths(&number("0.005")), None);
         assert_eq!(hundredths(&number("-1")), None);
-        assert_eq!(millionths(Decimal::new(1, 7)), Some(U256::ONE));
-        assert_eq!(millionths(Decimal::NEGATIVE_ONE), None);
     }
 }

@@ -19,12 +19,13 @@ use serde_json::{Value, json};
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use crate::asked::Job;
+use crate::guard::Guarded;
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::store::ObjectStore;
 use crate::{chains, gate, keys, ledger, notify};
 
-pub(crate) type EdgeWallet = Wallet<FetchTransport, WorkerClock, ObjectStore>;
+pub(crate) type EdgeWallet = Wallet<FetchTransport, WorkerClock, Guarded>;
 
 type Outcome<T> = core::result::Result<T, Refusal>;
 
@@ -121,7 +122,9 @@ impl WalletStore {
     /// Brings what is open further: sent again, replaced, confirmed.
     async fn look_after(&self, chain: &str, account: u32) {
         let settings = Settings::load(&self.env).await;
-        let Ok(wallet) = open(&self.env, &self.store, &settings, chain, account) else { return };
+        let looks_only = settings.sign_no_more(chain);
+        let place = (chain, account, looks_only);
+        let Ok(wallet) = open(&self.env, &self.store, &settings, place) else { return };
         let id = wallet.chain().id;
         let Ok(records) = self.store.open(id, wallet.address()).await else { return };
         // A request that is being carried out follows its own: of two that send the same bytes, one
@@ -135,23 +138,29 @@ impl WalletStore {
         let waits = join_all(settled).await.into_iter().flatten().any(|it| !it.state.is_mined());
         // Where a refused transaction has left its nonce, those behind it would wait for ever. The next
         // request takes it; if none comes, one that does nothing.
-        if waits && self.carried_out.is_empty() && !settings.sign_no_more() {
+        if waits && self.carried_out.is_empty() && !looks_only {
             let _ = wallet.fill_gaps().await;
         }
     }
 }
 
+/// The wallet of a chain and account; one that `looks_only` signs nothing.
 fn open(
     env: &Env,
     store: &ObjectStore,
     settings: &Settings,
-    chain: &str,
-    account: u32,
+    (chain, account, looks_only): (&str, u32, bool),
 ) -> Outcome<EdgeWallet> {
     let chain = chains::named(env, settings, Some(chain))?;
     let nodes = chains::nodes(env, settings, &chain)?;
     let account = keys::account(env, account)?;
-    Ok(Wallet::new(account, chain, nodes, store.clone(), settings.config())?)
+    let mut config = settings.config();
+    if looks_only {
+        // No replacement is as cheap as that.
+        config.fees.max_gas_price = Some(0);
+    }
+    let store = Guarded::new(store.clone(), env.clone(), &chain.name, looks_only);
+    Ok(Wallet::new(account, chain, nodes, store, config)?)
 }
 
 async fn carry_out(
@@ -165,15 +174,18 @@ async fn carry_out(
     settings.wallet.security.dry_run |= job.dry_run;
     let Some(action) = &job.action else {
         let known = job.id.as_deref().unwrap_or_default();
-        let wallet = open(env, store, &settings, &job.chain, job.account)?;
+        let looks_only = settings.sign_no_more(&job.chain);
+        let wallet = open(env, store, &settings, (&job.chain, job.account, looks_only))?;
         return look_up(&wallet, names, known, settings.wallet.confirmations).await;
     };
-    gate::open(&settings)?;
-    let wallet = open(env, store, &settings, &job.chain, job.account)?;
+    gate::open(&settings, Some(&job.chain))?;
     let name = id.to_string();
     let turn = names.take(&name).await;
     let _turn = turn.ok_or_else(|| Refusal::new(409, "IN_PROGRESS", "It is being carried out."))?;
     let known = store.find(&name).await.map_err(WalletError::from)?;
+    // What was signed before is followed in a rehearsal too, and not paid more for.
+    let looks_only = known.is_some() && settings.wallet.security.dry_run;
+    let wallet = open(env, store, &settings, (&job.chain, job.account, looks_only))?;
     let worth = match known {
         Some(_) => None,
         None => Some(gate::check(env, &wallet, store, &settings, (&name, job, action)).await?),
@@ -182,6 +194,10 @@ async fn carry_out(
     if submitted.is_err() || matches!(submitted, Ok(Submitted::DryRun(_))) {
         // Without a transaction nothing was spent.
         store.unspend(&name).map_err(WalletError::from)?;
+    }
+    if submitted.is_err() {
+        // What was switched off meanwhile is told as that.
+        gate::open(&Settings::load(env).await, Some(&job.chain))?;
     }
     match submitted? {
         Submitted::Record(_) => {

@@ -41,6 +41,7 @@ pub mod ethers;
 mod fees;
 mod life;
 mod mnemonic;
+mod nonce;
 mod policy;
 mod record;
 mod revert;
@@ -62,6 +63,7 @@ pub use chain::{COIN_DECIMALS, Chain};
 pub use fees::{FeeError, FeeLimits, GasMarket};
 pub use life::{BroadcastAnswer, Event, Life, LifeRules, Sighting, Step};
 pub use mnemonic::Mnemonic;
+pub use nonce::{NonceError, NonceReport, choose_nonce};
 pub use policy::{AllowList, DailyLimit, Policy, PolicyError, SpendLimit};
 pub use record::{Attempt, Mined, TransactionRecord, TransactionState};
 pub use revert::Revert;
@@ -70,12 +72,14 @@ pub use rpc::{
     RpcUrl, UrlError,
 };
 pub use store::{
-    AllocateError, Allocated, DAY, MemoryStore, NewTransaction, NonceError, StoreUnavailable,
-    TransactionStore, choose_nonce, spent,
+    AllocateError, Allocated, DAY, MemoryStore, NewTransaction, StoreUnavailable, TransactionStore,
+    Turn, spent,
 };
 pub use transaction::{Fees, SignError, SignedTransaction, Transaction};
 pub use uniswap::Router;
-pub use wallet::{Rehearsal, Submitted, TokenAmount, Wallet, WalletConfig, WalletError};
+pub use wallet::{
+    Rehearsal, Submitted, TokenAmount, Wallet, WalletConfig, WalletError, steps_before,
+};
 pub use worth::{Prices, USD_DECIMALS, usd_millionths};
 
 #[cfg(doctest)]

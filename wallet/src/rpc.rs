@@ -1,18 +1,23 @@
 //! JSON-RPC 2.0 to the nodes of one chain, over any [`Transport`].
 
 mod answer;
+mod endpoint;
 mod question;
 mod url;
 
 use core::fmt;
-use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use core::pin::pin;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes, U64};
+use futures_util::future::{join_all, select};
 use hoox_connector::{Clock, Method, RequestBuf, Transport, TransportError};
 use serde_json::value::RawValue;
 use thiserror::Error;
+
+use endpoint::{Checked, Endpoint};
 
 pub use answer::{FeeHistory, Log, NodeError, Receipt};
 pub use question::{BlockTag, Question};
@@ -28,8 +33,9 @@ pub const REPLY_MAX: usize = 8 * 1024 * 1024;
 /// How long the first pause between two rounds through the endpoints is; each is twice the last.
 const PAUSE: Duration = Duration::from_millis(100);
 
-const UNCHECKED: u8 = 0;
-const RIGHT: u8 = 1;
+/// How long nodes are waited for that have not told their chain id before something is signed. One that
+/// tells it later, or never, is asked again before its first use.
+const CHECK_WAIT: Duration = Duration::from_secs(2);
 
 /// Why a node gave no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -78,8 +84,9 @@ impl RpcError {
 ///
 /// Reads are asked of one endpoint after the other until one answers, for as many rounds as
 /// configured; a transaction is sent once. The first that is asked is the one that answered last, so
-/// that what is sent again after a silence goes to another. Each endpoint is asked for its chain id before its first
-/// use and is not used if it is wrong. Clones share what they know of the endpoints.
+/// that what is sent again after a silence goes to another. Each endpoint is asked for its chain id
+/// before its first use, of whatever kind, and is not used if it is wrong. Clones share what they know
+/// of the endpoints.
 #[derive(Clone)]
 pub struct Rpc<T, C> {
     transport: T,
@@ -92,16 +99,10 @@ pub struct Rpc<T, C> {
     rounds: u32,
 }
 
-struct Endpoint {
-    url: RpcUrl,
-    checked: AtomicU8,
-}
-
 impl<T: Transport, C: Clock> Rpc<T, C> {
     /// The nodes of chain `chain_id`, in the order in which they are asked.
     pub fn new(transport: T, clock: C, chain_id: u64, urls: Vec<RpcUrl>) -> Self {
-        let endpoint = |url| Endpoint { url, checked: AtomicU8::new(UNCHECKED) };
-        let endpoints = urls.into_iter().map(endpoint).collect();
+        let endpoints = urls.into_iter().map(Endpoint::new).collect();
         Self {
             transport,
             clock,
@@ -123,6 +124,11 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
     /// The chain.
     pub fn chain_id(&self) -> u64 {
         self.chain_id
+    }
+
+    /// How many endpoints there are.
+    pub fn endpoints(&self) -> usize {
+        self.endpoints.len()
     }
 
     /// The clock that pauses are slept on.
@@ -174,6 +180,13 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
         Err(last)
     }
 
+    /// Asks every endpoint the same, once: for what one node alone is not to be believed in. The
+    /// answers are in the order of the endpoints.
+    pub async fn ask_each(&self, questions: &[Question]) -> Vec<Result<Vec<Answer>, RpcError>> {
+        let each = self.endpoints.iter().map(|endpoint| self.ask_endpoint(endpoint, questions));
+        join_all(each).await
+    }
+
     /// Hands signed bytes to the first endpoint that can be reached, once. After
     /// [`RpcError::NoAnswer`] or [`RpcError::Unreadable`] they may be with the node: ask for the hash.
     ///
@@ -184,14 +197,17 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
         let mut last = RpcError::NoEndpoint;
         for (at, endpoint) in self.in_order() {
             // Before anything is sent, so that a failure here leaves nothing in doubt.
-            if let Err(error) = self.check(endpoint).await {
-                last = match error {
-                    RpcError::WrongChain { .. } => error,
-                    other => RpcError::NotSent(other.to_string()),
-                };
-                continue;
-            }
-            match self.send(endpoint, &question).await {
+            let checked = match self.check(endpoint).await {
+                Ok(checked) => checked,
+                Err(error) => {
+                    last = match error {
+                        RpcError::WrongChain { .. } => error,
+                        other => RpcError::NotSent(other.to_string()),
+                    };
+                    continue;
+                }
+            };
+            match self.send(checked, &question).await {
                 Err(RpcError::NotSent(reason)) => last = RpcError::NotSent(reason),
                 Err(error) => {
                     self.first.store(at + 1, Ordering::Relaxed);
@@ -206,21 +222,23 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
         Err(last)
     }
 
-    /// Asks every endpoint for its chain id that has not been asked yet.
+    /// Asks every endpoint for its chain id that was not asked yet, all at once, and waits 2 seconds at
+    /// most: for what comes before a signature. One that does not answer is asked again before its
+    /// first use.
     ///
     /// # Errors
-    /// [`RpcError::WrongChain`] if one serves another chain; [`RpcError`] of the last if none answers.
+    /// [`RpcError::WrongChain`] if one serves another chain.
     pub async fn check_all(&self) -> Result<(), RpcError> {
-        let mut last = Err(RpcError::NoEndpoint);
-        let mut answered = false;
-        for endpoint in self.endpoints.iter() {
-            match self.check(endpoint).await {
-                Ok(()) => answered = true,
-                Err(error @ RpcError::WrongChain { .. }) => return Err(error),
-                Err(error) => last = Err(error),
-            }
+        let new = self
+            .endpoints
+            .iter()
+            .filter(|endpoint| endpoint.checked(self.chain_id).is_none() && endpoint.begin());
+        let checks: Vec<_> = new.map(|endpoint| self.check(endpoint)).collect();
+        if !checks.is_empty() {
+            let wait = pin!(self.clock.sleep(CHECK_WAIT));
+            select(join_all(checks), wait).await;
         }
-        if answered { Ok(()) } else { last }
+        self.endpoints.iter().try_for_each(|it| it.is_right_or_silent(self.chain_id))
     }
 
     /// Every endpoint once, with its number.
@@ -235,8 +253,7 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
         endpoint: &Endpoint,
         questions: &[Question],
     ) -> Result<Vec<Answer>, RpcError> {
-        self.check(endpoint).await?;
-        let answers = self.send(endpoint, questions).await?;
+        let answers = self.send(self.check(endpoint).await?, questions).await?;
         // A node that is busy with one of them is as good as one that is busy with all.
         let busy = answers.iter().find_map(|answer| match &answer.0 {
             Err(error) if error.is_of_the_node() => Some(error.clone()),
@@ -245,25 +262,25 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
         busy.map_or(Ok(answers), |error| Err(error.into()))
     }
 
-    async fn check(&self, endpoint: &Endpoint) -> Result<(), RpcError> {
-        if endpoint.checked.load(Ordering::Relaxed) == RIGHT {
-            return Ok(());
+    /// The endpoint as one that may be used, after it has told the right chain id.
+    async fn check<'e>(&self, endpoint: &'e Endpoint) -> Result<Checked<'e>, RpcError> {
+        if let Some(checked) = endpoint.checked(self.chain_id) {
+            return Ok(checked);
         }
-        let answers = self.send(endpoint, &[Question::chain_id()]).await?;
+        let answers = self.post(endpoint.url(), &[Question::chain_id()]).await?;
         let answer = answers.into_iter().next().ok_or(RpcError::Unreadable("no answer"))?;
-        let reported = answer.read::<U64>()?.to::<u64>();
-        if reported != self.chain_id {
-            return Err(RpcError::WrongChain { expected: self.chain_id, reported });
-        }
-        endpoint.checked.store(RIGHT, Ordering::Relaxed);
-        Ok(())
+        endpoint.tells(answer.read::<U64>()?.to(), self.chain_id)
     }
 
     async fn send(
         &self,
-        endpoint: &Endpoint,
+        endpoint: Checked<'_>,
         questions: &[Question],
     ) -> Result<Vec<Answer>, RpcError> {
+        self.post(endpoint.url(), questions).await
+    }
+
+    async fn post(&self, url: &RpcUrl, questions: &[Question]) -> Result<Vec<Answer>, RpcError> {
         if questions.len() > BATCH_MAX {
             return Err(RpcError::BatchTooLong);
         }
@@ -275,7 +292,7 @@ impl<T: Transport, C: Clock> Rpc<T, C> {
         buf.set_body(body);
         buf.constant_header("content-type", "application/json");
         // The whole URL is the base: its path often is a key, and a request shows its path.
-        let response = self.transport.send(endpoint.url.expose(), buf.request()).await;
+        let response = self.transport.send(url.expose(), buf.request()).await;
         let response = response.map_err(|error| match error {
             TransportError::NotSent(reason) => RpcError::NotSent(reason),
             TransportError::MaybeSent(reason) => RpcError::NoAnswer(reason),
@@ -299,7 +316,7 @@ impl<T, C> fmt::Debug for Rpc<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rpc")
             .field("chain_id", &self.chain_id)
-            .field("endpoints", &self.endpoints.iter().map(|it| &it.url).collect::<Vec<_>>())
+            .field("endpoints", &self.endpoints.iter().map(Endpoint::url).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

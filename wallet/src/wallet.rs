@@ -2,6 +2,7 @@ mod follow;
 mod read;
 mod submit;
 mod swap;
+mod turn;
 
 use core::fmt;
 
@@ -16,6 +17,7 @@ use crate::{
 };
 
 pub use read::TokenAmount;
+pub use swap::steps_before;
 
 /// Why something was not done. Unless it says otherwise, nothing was signed.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -53,6 +55,20 @@ pub enum WalletError {
         /// What it may need, in wei.
         needed: U256,
     },
+    /// The account has fewer tokens than a swap would pay. Not even an approval was signed.
+    #[error("the account has {balance} of {token}, the swap needs {needed}")]
+    InsufficientTokens {
+        /// The token.
+        token: Address,
+        /// What the account has, in smallest units.
+        balance: U256,
+        /// What the swap would pay at present, in smallest units.
+        needed: U256,
+    },
+    /// Another swap or approval of the token is under way: approvals are exact, and both would use one.
+    /// Ask again.
+    #[error("another transaction that pays with {0}, or approves it, is under way")]
+    TokenBusy(Address),
     /// The chain has no router, or no wrapped coin, that the action needs; or both sides of a swap are
     /// the same.
     #[error("this chain has no way to do that")]

@@ -24,6 +24,8 @@ enum Does {
     Page(u16),
     /// Answers for another chain.
     OtherChain,
+    /// Answers nothing, not even its chain id.
+    Dead,
     /// Never gets it.
     NotSent,
     /// May have got it.
@@ -46,6 +48,13 @@ impl Nodes {
         Rpc::new(self, SystemClock, 1, urls.to_vec()).with_rounds(1)
     }
 
+    /// How often each was asked for its chain id.
+    fn chain_ids(&self) -> [usize; 2] {
+        let asked = self.asked.lock().unwrap();
+        let of = |number| move |it: &&(usize, String)| it.0 == number && it.1 == "eth_chainId";
+        [0, 1].map(|number| asked.iter().filter(of(number)).count())
+    }
+
     /// What node `number` was asked, its chain id aside.
     fn asked(&self, number: usize) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
@@ -65,6 +74,9 @@ impl Transport for Nodes {
         let methods = asked.iter().map(|it| (number, it["method"].as_str().unwrap().to_owned()));
         self.asked.lock().unwrap().extend(methods);
         let does = self.does[number];
+        if matches!(does, Does::Dead) {
+            return Err(TransportError::NotSent("test".into()));
+        }
         let answers = asked.iter().map(|question| match (question["method"].as_str(), does) {
             (Some("eth_chainId"), Does::OtherChain) => {
                 json!({"id": question["id"], "result": "0x2"})
@@ -172,8 +184,27 @@ async fn a_transaction_that_did_not_leave_is_handed_to_the_next_node() {
     let nodes = Nodes::new(Does::OtherChain, Does::OtherChain);
     let error = RpcError::WrongChain { expected: 1, reported: 2 };
     assert_eq!(broadcast(&nodes).await, Err(error.clone()));
-    assert_eq!(nodes.rpc().check_all().await, Err(error));
     assert!(nodes.asked(0).is_empty() && nodes.asked(1).is_empty());
+}
+
+#[tokio::test]
+async fn every_node_is_asked_for_its_chain_and_a_silent_one_waits_for_its_first_use() {
+    let error = RpcError::WrongChain { expected: 1, reported: 2 };
+    for (one, two) in
+        [(Does::OtherChain, Does::Answer("0x7")), (Does::Answer("0x7"), Does::OtherChain)]
+    {
+        let rpc_of = Nodes::new(one, two);
+        let rpc = rpc_of.rpc();
+        // What is known stays known.
+        for _ in 0..2 {
+            assert_eq!(rpc.check_all().await, Err(error.clone()));
+        }
+    }
+    let nodes = Nodes::new(Does::Answer("0x7"), Does::Dead);
+    let rpc = nodes.rpc();
+    assert_eq!(rpc.check_all().await, Ok(()));
+    assert_eq!(rpc.check_all().await, Ok(()));
+    assert_eq!(nodes.chain_ids(), [1, 1]);
 }
 
 #[tokio::test]

@@ -12,12 +12,14 @@ pub(crate) fn refused(error: WalletError) -> Refused {
         WalletError::Rpc(error) => {
             return Refused::NotSent(NotSent::Connection(error.to_string()));
         }
-        WalletError::StepOpen(_) => {
+        WalletError::StepOpen(_) | WalletError::TokenBusy(_) => {
             return Refused::Throttled(Throttle::new(ThrottleKind::OrderRate));
         }
         WalletError::Policy(_) => Reason::Permission,
         WalletError::Reverted(revert) => why(revert),
-        WalletError::InsufficientFunds { .. } => Reason::InsufficientBalance,
+        WalletError::InsufficientFunds { .. } | WalletError::InsufficientTokens { .. } => {
+            Reason::InsufficientBalance
+        }
         WalletError::NoContract(_) | WalletError::NotUnderstood(_) | WalletError::NoRoute => {
             Reason::UnknownSymbol
         }

@@ -76,9 +76,6 @@ pub enum SetupError {
 }
 
 /// One account on one chain, as a trader sees it: the pairs it trades, and swaps as orders.
-///
-/// Only one swap that pays with the same token is under way at a time. The router may take exactly
-/// what the next swap pays, and a second swap would use up the first one's permission.
 pub struct Swaps<T, C, S> {
     venue: Venue,
     wallet: Wallet<T, C, S>,
@@ -86,8 +83,6 @@ pub struct Swaps<T, C, S> {
     rules: SwapRules,
     capabilities: Capabilities,
     memory: Mutex<Memory>,
-    /// Held while tokens are approved and paid.
-    turn: futures_util::lock::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -144,8 +139,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
         // The store that is asked is the one that was written before anything was sent.
         capabilities.visibility_delay = Duration::ZERO;
         capabilities.fill_delay = FILL_DELAY;
-        let (memory, turn) = Default::default();
-        Ok(Self { venue, wallet, pairs, rules, capabilities, memory, turn })
+        Ok(Self { venue, wallet, pairs, rules, capabilities, memory: Mutex::default() })
     }
 
     /// The wallet.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hoox_connector::Timestamp;
 use hoox_wallet::{
     Address, AllocateError, Allocated, Attempt, DAY, NewTransaction, SignError, StoreUnavailable,
-    TransactionRecord, TransactionState, TransactionStore, choose_nonce, spent,
+    TransactionRecord, TransactionState, TransactionStore, Turn, spent,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use thiserror::Error;
@@ -37,6 +37,14 @@ const SCHEMA: &str = "
         ON transactions (chain_id, sender, nonce) WHERE open = 1;
     CREATE INDEX IF NOT EXISTS transactions_created
         ON transactions (chain_id, sender, created_at);
+    CREATE TABLE IF NOT EXISTS turns (
+        chain_id TEXT    NOT NULL,
+        sender   TEXT    NOT NULL,
+        token    TEXT    NOT NULL,
+        name     TEXT    NOT NULL,
+        until    INTEGER NOT NULL,
+        PRIMARY KEY (chain_id, sender, token)
+    ) WITHOUT ROWID;
 ";
 
 /// How long a process waits for another that writes.
@@ -104,8 +112,7 @@ impl TransactionStore for SqliteTransactions {
             return Ok(Allocated::Known(known));
         }
         if !new.daily.is_empty() {
-            let since = i64::try_from(new.at.as_millis()).unwrap_or(i64::MAX)
-                - i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
+            let since = millis(new.at) - i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
             let day = "refused = 0 AND created_at > ?3";
             let recent = select(&transaction, new.chain_id, new.from, day, Some(since))?;
             for limit in &new.daily {
@@ -113,7 +120,7 @@ impl TransactionStore for SqliteTransactions {
             }
         }
         let (taken, mined) = nonces(&transaction, &new)?;
-        let nonce = choose_nonce(&taken, mined, new.reported_nonce, new.shared_key)?;
+        let nonce = new.choose_nonce(&taken, mined)?;
         let attempt = sign(nonce)?;
         let record = new.signed(nonce, attempt);
         write(&transaction, &record)?;
@@ -139,6 +146,47 @@ impl TransactionStore for SqliteTransactions {
         from: Address,
     ) -> Result<Vec<TransactionRecord>, StoreUnavailable> {
         select(&self.lock(), chain_id, from, "open = 1", None)
+    }
+
+    async fn with_nonce(
+        &self,
+        chain_id: u64,
+        from: Address,
+        nonce: u64,
+    ) -> Result<Option<TransactionRecord>, StoreUnavailable> {
+        let nonce = i64::try_from(nonce).unwrap_or(i64::MAX);
+        let which = "refused = 0 AND nonce = ?3";
+        Ok(select(&self.lock(), chain_id, from, which, Some(nonce))?.into_iter().next())
+    }
+
+    async fn take_turn(
+        &self,
+        turn: &Turn,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
+        let connection = self.lock();
+        let mut statement = connection
+            .prepare_cached(
+                "INSERT INTO turns (chain_id, sender, token, name, until)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (chain_id, sender, token) DO UPDATE SET name = ?4, until = ?5
+                     WHERE name = ?4 OR until <= ?6",
+            )
+            .map_err(unavailable)?;
+        let (chain_id, sender) = (turn.chain_id.to_string(), turn.owner.to_string());
+        let (token, until, now) = (turn.token.to_string(), millis(until), millis(now));
+        let given = statement.execute(params![chain_id, sender, token, turn.name, until, now]);
+        given.map(|rows| rows == 1).map_err(unavailable)
+    }
+
+    async fn end_turn(&self, turn: &Turn) -> Result<(), StoreUnavailable> {
+        let (chain_id, sender) = (turn.chain_id.to_string(), turn.owner.to_string());
+        let ended = self.lock().execute(
+            "DELETE FROM turns WHERE chain_id = ?1 AND sender = ?2 AND token = ?3 AND name = ?4",
+            params![chain_id, sender, turn.token.to_string(), turn.name],
+        );
+        ended.map(drop).map_err(unavailable)
     }
 }
 
@@ -188,7 +236,7 @@ fn nonces(
              WHERE chain_id = ?1 AND sender = ?2 AND refused = 0",
         )
         .map_err(unavailable)?;
-    let from = i64::try_from(new.reported_nonce).unwrap_or(i64::MAX);
+    let from = i64::try_from(new.nonce.reported).unwrap_or(i64::MAX);
     let rows = statement
         .query_map(params![chain_id, sender, from], |row| row.get::<_, Option<i64>>(0))
         .map_err(unavailable)?;
@@ -211,7 +259,7 @@ fn select(
     chain_id: u64,
     from: Address,
     which: &'static str,
-    since: Option<i64>,
+    third: Option<i64>,
 ) -> Result<Vec<TransactionRecord>, StoreUnavailable> {
     let query = format!(
         "SELECT json FROM transactions
@@ -220,8 +268,8 @@ fn select(
     let mut statement = connection.prepare_cached(&query).map_err(unavailable)?;
     let (chain_id, sender) = (chain_id.to_string(), from.to_string());
     let mut own: Vec<&dyn rusqlite::ToSql> = vec![&chain_id, &sender];
-    if let Some(since) = &since {
-        own.push(since);
+    if let Some(third) = &third {
+        own.push(third);
     }
     let rows =
         statement.query_map(own.as_slice(), |row| row.get::<_, String>(0)).map_err(unavailable)?;
@@ -250,13 +298,13 @@ fn write(connection: &Connection, record: &TransactionRecord) -> Result<(), Stor
         refused,
         record.state.is_mined(),
         !record.state.is_final(),
-        created_at(record.created_at),
+        millis(record.created_at),
         json
     ]);
     written.map(drop).map_err(unavailable)
 }
 
-fn created_at(at: Timestamp) -> i64 {
+fn millis(at: Timestamp) -> i64 {
     i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use hoox_connector::Clock;
+use hoox_connector::{Clock, Timestamp};
 use hoox_edge::WorkerClock;
 use hoox_wallet::{
     Address, AllocateError, Allocated, Attempt, NewTransaction, SignError, StoreUnavailable,
-    TransactionRecord, TransactionState, TransactionStore,
+    TransactionRecord, TransactionState, TransactionStore, Turn,
 };
 use worker::Env;
 
@@ -69,5 +69,27 @@ impl TransactionStore for Guarded {
         from: Address,
     ) -> Result<Vec<TransactionRecord>, StoreUnavailable> {
         self.store.open(chain_id, from).await
+    }
+
+    async fn with_nonce(
+        &self,
+        chain_id: u64,
+        from: Address,
+        nonce: u64,
+    ) -> Result<Option<TransactionRecord>, StoreUnavailable> {
+        self.store.with_nonce(chain_id, from, nonce).await
+    }
+
+    async fn take_turn(
+        &self,
+        turn: &Turn,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
+        self.store.take_turn(turn, now, until).await
+    }
+
+    async fn end_turn(&self, turn: &Turn) -> Result<(), StoreUnavailable> {
+        self.store.end_turn(turn).await
     }
 }

@@ -124,6 +124,7 @@ impl From<WalletError> for Refusal {
             | WalletError::Deadline
             | WalletError::Id => Self::validation(message),
             WalletError::IdReused => Self::new(409, ErrorCode::Duplicate.as_str(), message),
+            WalletError::TokenBusy(_) => Self::new(409, "TOKEN_BUSY", message),
             WalletError::StepOpen(_) => Self::new(409, "STEP_PENDING", message),
             WalletError::Nonce(_) => Self::new(502, ErrorCode::BadGateway.as_str(), message),
             WalletError::Store(_) => Self::store(),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use hoox_connector::Timestamp;
 use hoox_wallet::{
     Address, AllocateError, Allocated, Attempt, DAY, NewTransaction, SignError, StoreUnavailable,
-    TransactionRecord, TransactionState, TransactionStore, U256, choose_nonce, spent,
+    TransactionRecord, TransactionState, TransactionStore, Turn, U256, spent,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -43,6 +43,15 @@ const SCHEMA: &str = "
         at    INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS worths_at ON worths (at);
+
+    CREATE TABLE IF NOT EXISTS turns (
+        chain  TEXT    NOT NULL,
+        sender TEXT    NOT NULL,
+        token  TEXT    NOT NULL,
+        name   TEXT    NOT NULL,
+        until  INTEGER NOT NULL,
+        PRIMARY KEY (chain, sender, token)
+    ) WITHOUT ROWID;
 
     CREATE TABLE IF NOT EXISTS confirmations (
         id         TEXT    PRIMARY KEY,
@@ -220,7 +229,7 @@ impl ObjectStore {
                 i32::from(refused).into(),
                 i32::from(record.state.is_mined()).into(),
                 i32::from(!record.state.is_final()).into(),
-                i64::try_from(record.created_at.as_millis()).unwrap_or(i64::MAX).into(),
+                millis(record.created_at).into(),
                 text(record)?.into(),
             ],
         )
@@ -241,7 +250,7 @@ impl ObjectStore {
             "SELECT max(nonce) AS nonce FROM transactions WHERE sender = ? AND mined = 1",
             vec![sender.as_str().into()],
         )?;
-        let from = i64::try_from(new.reported_nonce).unwrap_or(i64::MAX);
+        let from = i64::try_from(new.nonce.reported).unwrap_or(i64::MAX);
         let taken: Vec<Row> = self.rows(
             "SELECT nonce FROM transactions WHERE sender = ?1 AND refused = 0 AND nonce >= ?2
              UNION SELECT max(nonce) FROM transactions WHERE sender = ?1 AND refused = 0",
@@ -291,7 +300,7 @@ impl TransactionStore for ObjectStore {
             return Ok(Allocated::Known(known));
         }
         if !new.daily.is_empty() {
-            let at = i64::try_from(new.at.as_millis()).unwrap_or(i64::MAX);
+            let at = millis(new.at);
             let since = at.saturating_sub(i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX));
             let recent = self.records(
                 "SELECT json FROM transactions
@@ -303,7 +312,7 @@ impl TransactionStore for ObjectStore {
             }
         }
         let (taken, mined) = self.nonces(&new)?;
-        let nonce = choose_nonce(&taken, mined, new.reported_nonce, new.shared_key)?;
+        let nonce = new.choose_nonce(&taken, mined)?;
         let record = {
             let attempt = sign(nonce)?;
             new.signed(nonce, attempt)
@@ -334,6 +343,60 @@ impl TransactionStore for ObjectStore {
             vec![from.to_string().into()],
         )
     }
+
+    async fn with_nonce(
+        &self,
+        _: u64,
+        from: Address,
+        nonce: u64,
+    ) -> Result<Option<TransactionRecord>, StoreUnavailable> {
+        let nonce = i64::try_from(nonce).unwrap_or(i64::MAX);
+        let found = self.records(
+            "SELECT json FROM transactions WHERE sender = ? AND nonce = ? AND refused = 0",
+            vec![from.to_string().into(), nonce.into()],
+        )?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn take_turn(
+        &self,
+        turn: &Turn,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreUnavailable> {
+        let [chain, sender, token] = turn_key(turn);
+        let rows: Vec<serde::de::IgnoredAny> = self.rows(
+            "INSERT INTO turns (chain, sender, token, name, until) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (chain, sender, token) DO UPDATE SET name = ?4, until = ?5
+                 WHERE name = ?4 OR until <= ?6
+             RETURNING name",
+            vec![
+                chain,
+                sender,
+                token,
+                turn.name.as_str().into(),
+                millis(until).into(),
+                millis(now).into(),
+            ],
+        )?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn end_turn(&self, turn: &Turn) -> Result<(), StoreUnavailable> {
+        let [chain, sender, token] = turn_key(turn);
+        self.exec(
+            "DELETE FROM turns WHERE chain = ? AND sender = ? AND token = ? AND name = ?",
+            vec![chain, sender, token, turn.name.as_str().into()],
+        )
+    }
+}
+
+fn turn_key(turn: &Turn) -> [SqlStorageValue; 3] {
+    [turn.chain_id.to_string(), turn.owner.to_string(), turn.token.to_string()].map(Into::into)
+}
+
+fn millis(at: Timestamp) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn text(record: &TransactionRecord) -> Result<String, StoreUnavailable> {

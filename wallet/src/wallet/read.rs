@@ -133,7 +133,7 @@ impl<T: Transport, C: Clock, S> Wallet<T, C, S> {
         Ok(GasMarket::Price(price))
     }
 
-    async fn call(&self, to: Address, data: &Bytes) -> Result<Bytes, WalletError> {
+    pub(super) async fn call(&self, to: Address, data: &Bytes) -> Result<Bytes, WalletError> {
         let answer = self.rpc.ask(Question::call(None, Some(to), U256::ZERO, data)).await;
         answer.map_err(reverted)
     }

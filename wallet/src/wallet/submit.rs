@@ -1,13 +1,15 @@
-use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use alloy_primitives::{B256, Bytes, U64, U256};
+use futures_util::future::join;
 use hoox_connector::{Clock, Transport};
 
 use crate::fees::BLOCKS;
+use crate::nonce::agreed_nonce;
 use crate::wallet::read::reverted;
-use crate::wallet::{Rehearsal, Submitted, Wallet, WalletError, is_same};
+use crate::wallet::{Rehearsal, Submitted, Wallet, WalletError, is_same, turn};
 use crate::{
-    Action, Allocated, Attempt, BlockTag, BroadcastAnswer, Call, Event, Fees, Life, NewTransaction,
-    Question, RpcError, SignError, Spend, Transaction, TransactionRecord, TransactionStore,
-    checked_recipient, token, uniswap,
+    Action, AllocateError, Allocated, Attempt, BlockTag, BroadcastAnswer, Call, Event, Fees, Life,
+    NewTransaction, NonceError, NonceReport, Question, RpcError, SignError, Spend, Transaction,
+    TransactionRecord, TransactionStore, Turn, checked_recipient, token, uniswap,
 };
 
 /// The longest name of a transaction, in bytes.
@@ -38,9 +40,46 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         if id.is_empty() || id.len() > ID_MAX {
             return Err(WalletError::Id);
         }
-        if let Some(record) = self.store.find(id).await? {
-            is_same(&record, action)?;
-            return Ok(Submitted::Record(record));
+        if let Some(known) = self.known(id, action).await? {
+            return Ok(Submitted::Record(known));
+        }
+        let Some(token) = turn::token_of(action).filter(|_| !self.config.policy.dry_run) else {
+            return self.carry_out(id, action, gas_limit, None).await;
+        };
+        let turn = self.take_turn(id, token).await?;
+        let submitted = self.carry_out(id, action, gas_limit, Some(&turn)).await;
+        // What was begun is gone on with first.
+        if !matches!(submitted, Err(WalletError::StepOpen(_))) {
+            self.end_turn(&turn).await;
+        }
+        submitted
+    }
+
+    /// The record of this name, if there is one.
+    async fn known(
+        &self,
+        id: &str,
+        action: &Action,
+    ) -> Result<Option<TransactionRecord>, WalletError> {
+        let record = self.store.find(id).await?;
+        if let Some(record) = &record {
+            is_same(record, action)?;
+        }
+        Ok(record)
+    }
+
+    async fn carry_out(
+        &self,
+        id: &str,
+        action: &Action,
+        gas_limit: Option<u64>,
+        turn: Option<&Turn>,
+    ) -> Result<Submitted, WalletError> {
+        // Whoever had the turn before may have done this very thing.
+        if turn.is_some()
+            && let Some(known) = self.known(id, action).await?
+        {
+            return Ok(Submitted::Record(known));
         }
         let call = match action {
             Action::Send { to, value, data } => {
@@ -52,10 +91,10 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
             }
             Action::Approve { token, spender, amount } => {
                 checked_recipient(*spender)?;
-                self.reset_approval(id, *token, *spender, *amount).await?;
+                self.reset_approval(id, (*token, *spender, *amount), turn).await?;
                 token::approve(checked_recipient(*token)?, *spender, *amount)
             }
-            Action::Swap(request) => self.swap_call(id, request).await?,
+            Action::Swap(request) => self.swap_call(id, request, turn).await?,
             Action::Wrap { amount } => {
                 uniswap::wrap(self.chain.wrapped.ok_or(WalletError::NoRoute)?, *amount)
             }
@@ -74,31 +113,44 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         call: Call,
         gas_limit: Option<u64>,
     ) -> Result<Submitted, WalletError> {
-        let prepared = self.prepare(&call, gas_limit).await?;
+        // Whatever node may be used later: none that serves another chain.
+        let (prepared, checked) = join(self.prepare(&call, gas_limit), self.rpc.check_all()).await;
+        checked?;
+        let prepared = prepared?;
         if self.config.policy.dry_run {
             let Prepared { spends, gas_limit, fees, .. } = prepared;
             return Ok(Submitted::DryRun(Rehearsal { spends, gas_limit, fees }));
         }
         let now = self.rpc.clock().now();
-        let new = NewTransaction {
-            id: id.to_owned(),
-            action: action.clone(),
-            chain_id: self.chain.id,
-            from: self.address(),
-            call: call.clone(),
-            daily: self.config.policy.daily(&prepared.spends),
-            spends: prepared.spends,
-            reported_nonce: prepared.nonce,
-            shared_key: self.config.shared_key,
-            at: now,
-        };
-        let sign = |nonce| self.attempt(&call, nonce, prepared.gas_limit, prepared.fees, false);
-        let mut record = match self.store.allocate(new, sign).await? {
-            Allocated::Known(record) => {
-                is_same(&record, action)?;
-                return Ok(Submitted::Record(record));
+        let mut agreed = None;
+        let mut record = loop {
+            let new = NewTransaction {
+                id: id.to_owned(),
+                action: action.clone(),
+                chain_id: self.chain.id,
+                from: self.address(),
+                call: call.clone(),
+                daily: self.config.policy.daily(&prepared.spends),
+                spends: prepared.spends.clone(),
+                nonce: NonceReport {
+                    reported: prepared.nonce,
+                    agreed,
+                    shared_key: self.config.shared_key,
+                },
+                at: now,
+            };
+            let sign = |nonce| self.attempt(&call, nonce, prepared.gas_limit, prepared.fees, false);
+            match self.store.allocate(new, sign).await {
+                Ok(Allocated::New(record)) => break record,
+                Ok(Allocated::Known(record)) => {
+                    is_same(&record, action)?;
+                    return Ok(Submitted::Record(record));
+                }
+                Err(AllocateError::Nonce(NonceError::Unconfirmed)) if agreed.is_none() => {
+                    agreed = Some(self.agreed_nonce().await?);
+                }
+                Err(error) => return Err(error.into()),
             }
-            Allocated::New(record) => record,
         };
         let mut life = Life::fresh(&record, self.config.life, now);
         let answer = self.broadcast(&record, record.attempts.first()).await;
@@ -108,6 +160,22 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
             record.state = life.state().clone();
         }
         Ok(Submitted::Record(record))
+    }
+
+    /// What all nodes say that the next nonce is.
+    async fn agreed_nonce(&self) -> Result<Result<u64, NonceError>, WalletError> {
+        let questions = [BlockTag::Latest, BlockTag::Pending]
+            .map(|block| Question::transaction_count(self.address(), block));
+        let mut counts = Vec::new();
+        for answers in self.rpc.ask_each(&questions).await {
+            let counted = match answers.as_deref() {
+                Err(error @ RpcError::WrongChain { .. }) => return Err(error.clone().into()),
+                Ok([mined, pending]) => mined.read::<U64>().ok().zip(pending.read::<U64>().ok()),
+                _ => None,
+            };
+            counts.extend(counted.map(|(mined, pending)| (mined.to(), pending.to())));
+        }
+        Ok(agreed_nonce(&counts, self.rpc.endpoints(), self.config.shared_key))
     }
 
     /// Policy, fees and simulation, in that order of importance: the first that refuses is reported.
@@ -202,9 +270,4 @@ fn is_token_call(data: &[u8]) -> bool {
     use token::IERC20::{approveCall, transferCall, transferFromCall};
     let selectors = [transferCall::SELECTOR, approveCall::SELECTOR, transferFromCall::SELECTOR];
     data.first_chunk::<4>().is_some_and(|selector| selectors.contains(selector))
-}
-
-/// The address of a swap's side, which the zero address leaves out.
-pub(super) fn token_of(address: Address) -> Option<Address> {
-    (!address.is_zero()).then_some(address)
 }

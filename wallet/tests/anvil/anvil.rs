@@ -67,8 +67,13 @@ impl Anvil {
     }
 
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::start_as(31337, arguments)
+    }
+
+    /// A chain of this id.
+    pub(crate) fn start_as(chain_id: u64, arguments: &[&str]) -> Self {
         let mut child = Command::new(binary())
-            .args(["--port", "0", "--chain-id", "31337"])
+            .args(["--port", "0", "--chain-id", &chain_id.to_string()])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -86,7 +91,7 @@ impl Anvil {
         std::thread::spawn(move || for _ in lines {});
         let transport = ReqwestTransport::new().unwrap();
         let url = RpcUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap();
-        Self { child, port, rpc: Rpc::new(transport, SystemClock, 31337, vec![url]) }
+        Self { child, port, rpc: Rpc::new(transport, SystemClock, chain_id, vec![url]) }
     }
 
     pub(crate) fn url(&self) -> RpcUrl {

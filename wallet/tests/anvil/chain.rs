@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use hoox_connector::SystemClock;
 use hoox_wallet::{
-    Account, Chain, FeeLimits, LifeRules, MemoryStore, Policy, Rpc, TransactionState, Wallet,
-    WalletConfig,
+    Account, Chain, FeeLimits, LifeRules, MemoryStore, Policy, Rpc, RpcUrl, TransactionState,
+    Wallet, WalletConfig,
 };
 
 pub(crate) use crate::anvil::{Anvil, Contracts, ETHER, account};
@@ -32,6 +32,14 @@ impl Anvil {
     pub(crate) fn wallet_on(&self, chain: Chain, config: WalletConfig) -> TestWallet {
         let transport = Faulty::leaked();
         let rpc = Rpc::new(transport, SystemClock, chain.id, vec![self.url()]).with_rounds(1);
+        Wallet::new(account(0), chain, rpc, MemoryStore::default(), config).unwrap()
+    }
+
+    /// A wallet of anvil's first account that asks this node first, and then another one.
+    pub(crate) fn wallet_with(&self, other: RpcUrl, config: WalletConfig) -> TestWallet {
+        let urls = vec![self.url(), other];
+        let rpc = Rpc::new(Faulty::leaked(), SystemClock, 31337, urls).with_rounds(1);
+        let chain = Chain::new("anvil", 31337, "ETH");
         Wallet::new(account(0), chain, rpc, MemoryStore::default(), config).unwrap()
     }
 

@@ -1,14 +1,13 @@
 use core::time::Duration;
 
-use hoox_connector::SystemClock;
 use hoox_wallet::{
-    Action, Address, Bytes, Chain, FeeError, MemoryStore, NonceError, Rpc, RpcError,
-    TransactionRecord, TransactionState, U256, Wallet, WalletError,
+    Action, Address, Bytes, FeeError, RpcError, TransactionRecord, TransactionState, U256,
+    WalletError,
 };
 use serde_json::{Value, json};
 
-use crate::chain::{Anvil, ETHER, PATIENCE, TestWallet, account, open, succeed};
-use crate::transport::{Fault, Faulty};
+use crate::chain::{Anvil, ETHER, PATIENCE, TestWallet, open, succeed};
+use crate::transport::Fault;
 
 const FRIEND: Address = Address::repeat_byte(0x77);
 
@@ -18,39 +17,6 @@ fn pay(value: u64) -> Action {
 
 async fn submit(wallet: &TestWallet, id: &str, value: u64) -> TransactionRecord {
     wallet.submit(id, &pay(value), None).await.unwrap().record().unwrap()
-}
-
-#[tokio::test]
-async fn a_node_of_another_chain_gets_nothing_to_sign_for() {
-    let anvil = Anvil::start();
-    let wallet = anvil.wallet_on(Chain::named("ethereum").unwrap(), open());
-    let error = wallet.submit("1", &pay(1), None).await.unwrap_err();
-    assert_eq!(error, RpcError::WrongChain { expected: 1, reported: 31337 }.into());
-    assert!(wallet.store().records().is_empty());
-    assert_eq!(anvil.count(wallet.address()).await, 0);
-}
-
-#[tokio::test]
-async fn a_node_that_counts_too_many_transactions_is_not_believed() {
-    let anvil = Anvil::start();
-    let (wallet, network) = anvil.faulty_wallet(open());
-    submit(&wallet, "1", 1).await;
-    succeed(&wallet, "1").await;
-    network.fail("eth_getTransactionCount", Fault::Lie(json!("0x9")));
-    let error = wallet.submit("2", &pay(1), None).await.unwrap_err();
-    assert_eq!(error, WalletError::Nonce(NonceError::Jump { last: 0, reported: 9 }));
-    assert_eq!(wallet.store().records().len(), 1);
-}
-
-#[tokio::test]
-async fn a_node_that_counts_too_few_transactions_costs_no_nonce_twice() {
-    let anvil = Anvil::start();
-    let (wallet, network) = anvil.faulty_wallet(open());
-    submit(&wallet, "1", 1).await;
-    network.fail("eth_getTransactionCount", Fault::Lie(json!("0x0")));
-    assert_eq!(submit(&wallet, "2", 1).await.nonce, 1);
-    succeed(&wallet, "2").await;
-    assert_eq!(anvil.balance(FRIEND).await, U256::from(2));
 }
 
 #[tokio::test]
@@ -140,19 +106,6 @@ async fn a_timeout_before_the_broadcast_signs_nothing() {
     let error = wallet.submit("1", &pay(5), None).await.unwrap_err();
     assert!(matches!(error, WalletError::Rpc(RpcError::NoAnswer(_))), "{error}");
     assert!(wallet.store().records().is_empty());
-    submit(&wallet, "1", 5).await;
-    succeed(&wallet, "1").await;
-    assert_eq!(anvil.balance(FRIEND).await, U256::from(5));
-}
-
-#[tokio::test]
-async fn a_second_node_answers_reads_that_the_first_does_not() {
-    let anvil = Anvil::start();
-    let dead = hoox_wallet::RpcUrl::parse("http://127.0.0.1:1").unwrap();
-    let urls = vec![dead, anvil.url()];
-    let rpc = Rpc::new(Faulty::leaked(), SystemClock, 31337, urls).with_rounds(1);
-    let chain = Chain::new("anvil", 31337, "ETH");
-    let wallet = Wallet::new(account(0), chain, rpc, MemoryStore::default(), open()).unwrap();
     submit(&wallet, "1", 5).await;
     succeed(&wallet, "1").await;
     assert_eq!(anvil.balance(FRIEND).await, U256::from(5));

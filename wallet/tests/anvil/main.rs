@@ -8,6 +8,8 @@ mod anvil;
 mod chain;
 mod faults;
 mod load;
+mod nodes;
 mod swaps;
 mod tokens;
 mod transport;
+mod turns;

@@ -6,18 +6,18 @@ use hoox_wallet::{
 
 use crate::chain::{Anvil, ETHER, PATIENCE, TestWallet, account, open, succeed};
 
-const COIN: Address = Address::ZERO;
+pub(crate) const COIN: Address = Address::ZERO;
 
 /// More than any swap takes. A fresh pair writes two empty slots in its first swap of a new second,
 /// which an estimate within the second does not see, and no margin in percent covers.
-const GAS: Option<u64> = Some(400_000);
+pub(crate) const GAS: Option<u64> = Some(400_000);
 
-fn ether(count: u64) -> U256 {
+pub(crate) fn ether(count: u64) -> U256 {
     U256::from(count) * U256::from(ETHER)
 }
 
 /// A chain with a pool of 1,000 coins and 1,000 tokens, and a wallet with 100 of the tokens.
-async fn market(anvil: &Anvil, v3: bool) -> (TestWallet, Address, Address) {
+pub(crate) async fn market(anvil: &Anvil, v3: bool) -> (TestWallet, Address, Address) {
     let wrapped = anvil.wrapped().await;
     let token = anvil.token(account(0).address(), ether(2_000)).await;
     let router = if v3 {
@@ -29,7 +29,7 @@ async fn market(anvil: &Anvil, v3: bool) -> (TestWallet, Address, Address) {
     (anvil.wallet_on(chain, open()), token, wrapped)
 }
 
-fn request(token_in: Address, token_out: Address, size: SwapSize) -> Action {
+pub(crate) fn request(token_in: Address, token_out: Address, size: SwapSize) -> Action {
     Action::Swap(SwapRequest {
         token_in,
         token_out,
@@ -41,7 +41,7 @@ fn request(token_in: Address, token_out: Address, size: SwapSize) -> Action {
     })
 }
 
-fn exact_in(input: U256) -> SwapSize {
+pub(crate) fn exact_in(input: U256) -> SwapSize {
     SwapSize::ExactIn { input, min_output: None }
 }
 
@@ -49,7 +49,7 @@ fn exact_out(output: U256) -> SwapSize {
     SwapSize::ExactOut { output, max_input: None }
 }
 
-async fn held(wallet: &TestWallet, token: Address) -> U256 {
+pub(crate) async fn held(wallet: &TestWallet, token: Address) -> U256 {
     wallet.balance(wallet.address(), Some(token)).await.unwrap().amount
 }
 

@@ -26,6 +26,7 @@ pub(crate) enum Fault {
 pub(crate) struct Faulty {
     inner: ReqwestTransport,
     faults: Mutex<VecDeque<(&'static str, Fault)>>,
+    later: Mutex<Option<(&'static str, &'static str, Fault)>>,
     broadcasts: AtomicUsize,
 }
 
@@ -33,13 +34,23 @@ impl Faulty {
     /// One that a wallet and its test share, until the test's process ends.
     pub(crate) fn leaked() -> &'static Self {
         let inner = ReqwestTransport::new().unwrap();
-        let it = Self { inner, faults: Mutex::default(), broadcasts: AtomicUsize::new(0) };
+        let it = Self {
+            inner,
+            faults: Mutex::default(),
+            later: Mutex::default(),
+            broadcasts: AtomicUsize::new(0),
+        };
         Box::leak(Box::new(it))
     }
 
     /// Lets the next request that asks `method` fail; several are taken one after the other.
     pub(crate) fn fail(&self, method: &'static str, fault: Fault) {
         self.faults.lock().unwrap().push_back((method, fault));
+    }
+
+    /// The same, from when something was asked for the first time.
+    pub(crate) fn fail_after(&self, seen: &'static str, method: &'static str, fault: Fault) {
+        *self.later.lock().unwrap() = Some((seen, method, fault));
     }
 
     /// How many transactions have been handed to the network.
@@ -51,6 +62,14 @@ impl Faulty {
 impl Transport for Faulty {
     async fn send(&self, base_url: &str, request: Request<'_>) -> Result<Response, TransportError> {
         let body = request.body();
+        {
+            let mut later = self.later.lock().unwrap();
+            if later.as_ref().is_some_and(|(seen, ..)| body.contains(seen))
+                && let Some((_, method, fault)) = later.take()
+            {
+                self.fail(method, fault);
+            }
+        }
         let fault = {
             let mut faults = self.faults.lock().unwrap();
             let hit = faults.iter().position(|(method, _)| body.contains(method));

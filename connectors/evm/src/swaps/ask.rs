@@ -8,12 +8,11 @@ use hoox_connector::{
 };
 use hoox_wallet::{
     Address, B256, Mined, Question, Receipt, TransactionRecord, TransactionState, TransactionStore,
-    U64, U256,
+    U64, U256, steps_before,
 };
 use serde::Deserialize;
 
 use super::Swaps;
-use super::place::approval;
 use crate::listed::{Listed, Token};
 use crate::number::to_decimal;
 use crate::refused::unanswered;
@@ -146,9 +145,8 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
         name: &str,
         executed: &Mined,
     ) -> Result<Option<hoox_connector::Fee>, Error> {
-        let approval = approval(name);
         let mut steps = Vec::new();
-        for step in [format!("{approval}:reset"), approval] {
+        for step in steps_before(name) {
             steps.extend(self.stored(&step).await?);
         }
         let steps = steps.iter().filter_map(mined).chain(core::iter::once(executed));

@@ -1,24 +1,15 @@
 //! Placing: from a prepared order to a swap that is signed, stored and sent.
 
-use core::time::Duration;
-
 use hoox_connector::{
-    Accepted, Clock, NotSent, OrderClass, Outcome, PreparedOrder, Refused, RejectReason, Throttle,
-    ThrottleKind, Transport, Unknown, UnknownCause,
+    Accepted, Clock, NotSent, OrderClass, Outcome, PreparedOrder, Refused, RejectReason, Transport,
+    Unknown, UnknownCause,
 };
-use hoox_wallet::{
-    Action, Address, Submitted, SwapRequest, SwapSize, TransactionRecord, TransactionState,
-    TransactionStore, WalletError,
-};
+use hoox_wallet::{Action, Submitted, TransactionState, TransactionStore, WalletError};
 
 use super::Swaps;
-use crate::listed::Listed;
 use crate::order;
 use crate::refused::{refused, rejected};
 use crate::report::order_id;
-
-/// How long a swap that pays with the same token is waited for.
-const TURN_WAIT: Duration = Duration::from_secs(60);
 
 impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
     /// Swaps, once for each client order id.
@@ -48,12 +39,6 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
         let deadline = self.clock().now().after(self.rules.deadline).as_millis() / 1000;
         let request = order::swap(new, &listed, self.rules.slippage_bps, deadline);
         let request = request.map_err(Refused::NotSent)?;
-        // Coins need no permission, so nothing has to wait for its turn.
-        let _turn = if request.token_in.is_zero() { None } else { Some(self.turn.lock().await) };
-        if !request.token_in.is_zero() {
-            self.wait_for_turn(request.token_in).await?;
-            self.check_funds(&request, &listed).await?;
-        }
         let action = Action::Swap(request);
         match self.wallet.submit(&name, &action, self.rules.gas_limit).await {
             Ok(Submitted::Record(record)) => match &record.state {
@@ -78,57 +63,6 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
             }
             Err(error) => Err(refused(error)),
         }
-    }
-
-    /// Waits until no other swap is under way that pays with this token.
-    async fn wait_for_turn(&self, token: Address) -> Result<(), Refused> {
-        let own = self.wallet.address();
-        let open = self.wallet.store().open(self.wallet.chain().id, own).await;
-        let open = open.map_err(|error| refused(error.into()))?;
-        for record in open.iter().filter(|record| spends(record, token)) {
-            let confirmations = self.wallet.config().life.confirmations;
-            let settled = self.wallet.settle(&record.id, confirmations, TURN_WAIT).await;
-            let state = settled.map_err(refused)?.state;
-            if !state.is_mined() && !state.is_final() {
-                return Err(Refused::Throttled(Throttle::new(ThrottleKind::OrderRate)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the account has what the swap pays: before anything is approved for it.
-    async fn check_funds(&self, request: &SwapRequest, listed: &Listed) -> Result<(), Refused> {
-        let token = request.token_in;
-        let needed = match request.size {
-            SwapSize::ExactIn { input, .. } => input,
-            SwapSize::ExactOut { output, .. } => {
-                let quote =
-                    self.wallet.quote_out(Some(listed.router), token, request.token_out, output);
-                quote.await.map_err(refused)?
-            }
-        };
-        let held = self.wallet.balance(self.wallet.address(), Some(token)).await;
-        let held = held.map_err(refused)?.amount;
-        if held < needed {
-            let message = format!("the account has {held} of {token}, the swap needs {needed}");
-            return Err(rejected(RejectReason::InsufficientBalance, &message));
-        }
-        Ok(())
-    }
-}
-
-/// The wallet's name for the approval before a transaction.
-pub(super) fn approval(name: &str) -> String {
-    format!("{name}:approve")
-}
-
-/// Whether a transaction pays with `token`, or changes what may be paid.
-fn spends(record: &TransactionRecord, token: Address) -> bool {
-    match &record.action {
-        Action::Swap(request) => request.token_in == token,
-        Action::Approve { token: approved, .. } => *approved == token,
-        Action::Transfer { token: sent, .. } => *sent == token,
-        _ => false,
     }
 }
 

@@ -162,6 +162,13 @@ impl Answer {
 #[derive(Debug, Default)]
 pub struct WithoutFee(pub(crate) ArrayVec<Record, 2>);
 
+impl WithoutFee {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")

@@ -1,6 +1,8 @@
 //! One question to the exchange for all who would ask it at the same moment.
 
+use core::future::poll_fn;
 use core::pin::pin;
+use core::task::Poll;
 use core::time::Duration;
 use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
 
@@ -51,6 +53,7 @@ impl<W: Join, A: Clone> SharedRead<W, A> {
     ) -> A {
         let (came_in, waits) = self.enter(wanted);
         let Some(_gate) = self.pass(clock).await else { return read(wanted).await };
+        others_first().await;
         let (round, all) = {
             let mut rounds = self.rounds();
             if let Some((round, answer)) = &rounds.last
@@ -93,6 +96,20 @@ impl<W, A> SharedRead<W, A> {
     fn rounds(&self) -> MutexGuard<'_, Rounds<W, A>> {
         self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Lets everybody go on who can: who would ask as well a moment later shares the answer.
+async fn others_first() {
+    let mut have_been = false;
+    poll_fn(|context| match have_been {
+        true => Poll::Ready(()),
+        false => {
+            have_been = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// Waits no more when it is dropped.
@@ -172,15 +189,25 @@ mod tests {
                 }
             })
         };
-        let let_go = async {
-            for _ in 0..2 {
+        let is_asked = async |round| {
+            while asked.get() < round {
                 tokio::task::yield_now().await;
-                answered.notify_one();
             }
         };
-        let (answers, ()) = tokio::join!(join_all((1..=5).map(ask)), let_go);
-        assert_eq!(answers[0], (1, Range(1, 1)));
-        assert!(answers[1..].iter().all(|answer| *answer == (2, Range(2, 5))), "{answers:?}");
+        let come_later = async {
+            is_asked(1).await;
+            let later = join_all((3..=5).map(ask));
+            let let_go = async {
+                answered.notify_one();
+                is_asked(2).await;
+                answered.notify_one();
+            };
+            tokio::join!(later, let_go).0
+        };
+        // Those who come at the same moment share too.
+        let (first, later) = tokio::join!(join_all((1..=2).map(ask)), come_later);
+        assert_eq!(first, [(1, Range(1, 2)); 2]);
+        assert_eq!(later, [(2, Range(3, 5)); 3]);
         // Nobody waited for the last answer, so nobody gets it later.
         answered.notify_one();
         assert_eq!(ask(9).await, (3, Range(9, 9)));

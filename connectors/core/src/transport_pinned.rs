@@ -15,7 +15,7 @@ use crate::wire::{Target, trusted};
 use crate::{Method, Request, Response, Transport, TransportError, transport::REPLY_MAX};
 
 /// How many idle connections are kept: as many as there were requests at one time, up to this.
-const KEPT_MAX: usize = 16;
+const KEPT_MAX: usize = 64;
 
 /// The largest reply for which room is made before it has come.
 const RESERVED_MAX: u64 = 1024 * 1024;

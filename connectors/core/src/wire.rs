@@ -4,12 +4,15 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use rustls_platform_verifier::BuilderVerifierExt;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -25,6 +28,10 @@ const PROBES: u32 = 3;
 /// as the probes take.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNANSWERED_MAX: Duration = Duration::from_secs(30);
+
+/// How long an address of a host has to itself before the next one is tried as well: a network where one
+/// family of addresses leads nowhere must not keep us from the other (RFC 8305, section 5).
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Where to connect to, and how.
 pub(crate) struct Target {
@@ -52,12 +59,52 @@ impl Target {
 
     /// Connects, without waiting to fill packets, and from then on looking whether the host is there.
     pub(crate) async fn connect(&self) -> io::Result<Wire> {
-        let tcp = TcpStream::connect((&*self.host, self.port)).await?;
+        let tcp = dial(lookup_host((&*self.host, self.port)).await?.collect()).await?;
         tcp.set_nodelay(true)?;
         watch(&tcp)?;
         let Some((connector, name)) = &self.tls else { return Ok(Wire::Plain(tcp)) };
         Ok(Wire::Tls(Box::new(connector.connect(name.clone(), tcp).await?)))
     }
+}
+
+/// The first connection to any of a host's addresses.
+async fn dial(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut left = in_turn(addresses).into_iter();
+    let mut failure = io::Error::other("the host has no address");
+    let mut attempts = JoinSet::new();
+    loop {
+        if let Some(address) = left.next() {
+            attempts.spawn(TcpStream::connect(address));
+        }
+        let ended = match left.len() {
+            0 => attempts.join_next().await,
+            _ => match timeout(HEAD_START, attempts.join_next()).await {
+                Ok(ended) => ended,
+                Err(_) => continue,
+            },
+        };
+        match ended {
+            Some(Ok(Ok(tcp))) => return Ok(tcp),
+            Some(Ok(Err(error))) => failure = error,
+            Some(Err(error)) => failure = io::Error::other(error),
+            None => return Err(failure),
+        }
+    }
+}
+
+/// The addresses with their families in turn, otherwise in the order in which the system prefers them.
+fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let preferred = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (mut of_preferred, mut of_other) = (0, 0);
+    let placed = addresses.into_iter().map(|address| {
+        let other = address.is_ipv6() != preferred;
+        let of_family = if other { &mut of_other } else { &mut of_preferred };
+        *of_family += 1;
+        (*of_family, other, address)
+    });
+    let mut placed: Vec<_> = placed.collect();
+    placed.sort_by_key(|(nth, other, _)| (*nth, *other));
+    placed.into_iter().map(|(.., address)| address).collect()
 }
 
 /// The system's certificates, read once.
@@ -171,6 +218,31 @@ mod tests {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(noticed));
         assert!(tcp.nodelay().unwrap());
+    }
+
+    #[test]
+    fn the_families_of_addresses_take_turns() {
+        let of = |texts: &[&str]| texts.iter().map(|it| it.parse().unwrap()).collect::<Vec<_>>();
+        let told = ["[::1]:1", "[::2]:1", "[::3]:1", "127.0.0.1:1", "127.0.0.2:1"];
+        let tried = ["[::1]:1", "127.0.0.1:1", "[::2]:1", "127.0.0.2:1", "[::3]:1"];
+        assert_eq!(in_turn(of(&told)), of(&tried));
+        assert!(in_turn(Vec::new()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_leads_nowhere_does_not_keep_us_from_the_next() {
+        // Room for one that is not accepted; whoever comes after it hears nothing.
+        let silent = tokio::net::TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let silent = silent.listen(0).unwrap();
+        let _taken = TcpStream::connect(silent.local_addr().unwrap()).await.unwrap();
+        let host = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (silent, host) = (silent.local_addr().unwrap(), host.local_addr().unwrap());
+        let dialed = timeout(Duration::from_secs(20), dial(vec![silent, host])).await.unwrap();
+        assert_eq!(dialed.unwrap().peer_addr().unwrap(), host);
+        let refused = dial(vec!["127.0.0.1:1".parse().unwrap(); 2]).await;
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert!(dial(Vec::new()).await.is_err());
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A transport that remembers what it sent, secrets redacted.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use hoox_connector::{
-    Clock, Request, ReqwestTransport, Response, SystemClock, Transport, TransportError, Venue,
+    Clock, PinnedTransport, Request, Response, SystemClock, Transport, TransportError, Venue,
 };
 use hoox_router::Exchanged;
 
@@ -14,10 +14,14 @@ use crate::archive;
 /// How many requests are remembered.
 const REMEMBERED: usize = 64;
 
-/// The native transport, with a memory if it is asked for.
-#[derive(Debug, Clone)]
+/// A base URL, and the connections to it.
+type Host = (Box<str>, Arc<PinnedTransport>);
+
+/// Kept connections to the hosts of the accounts, over HTTP/1.1 without a proxy, with a memory if it is
+/// asked for.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Recorder {
-    inner: ReqwestTransport,
+    hosts: Arc<RwLock<Vec<Host>>>,
     sent: Option<Arc<Mutex<VecDeque<Sent>>>>,
     /// Whose requests it sends, live or test.
     account: Option<(Venue, bool)>,
@@ -35,18 +39,36 @@ pub(crate) struct Sent {
 
 impl Recorder {
     /// Without a memory.
-    pub(crate) fn silent() -> Result<Self, TransportError> {
-        Ok(Self { inner: ReqwestTransport::new()?, sent: None, account: None })
+    pub(crate) fn silent() -> Self {
+        Self::default()
     }
 
     /// With one.
-    pub(crate) fn remembering() -> Result<Self, TransportError> {
-        Ok(Self { inner: ReqwestTransport::new()?, sent: Some(Arc::default()), account: None })
+    pub(crate) fn remembering() -> Self {
+        Self { sent: Some(Arc::default()), ..Self::default() }
     }
 
     /// The same for one account, whose requests are kept for the archive.
     pub(crate) fn of(&self, venue: Venue, test: bool) -> Self {
         Self { account: Some((venue, test)), ..self.clone() }
+    }
+
+    /// The connections to a host, which are opened as they are needed.
+    fn host(&self, base_url: &str) -> Result<Arc<PinnedTransport>, TransportError> {
+        let find = |hosts: &[Host]| {
+            let (_, found) = hosts.iter().find(|(of, _)| **of == *base_url)?;
+            Some(Arc::clone(found))
+        };
+        if let Some(found) = find(&self.hosts.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(found);
+        }
+        let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&hosts) {
+            return Ok(found);
+        }
+        let host = Arc::new(PinnedTransport::new(base_url)?);
+        hosts.push((base_url.into(), Arc::clone(&host)));
+        Ok(host)
     }
 
     /// The last request whose path ends in `path`.
@@ -65,12 +87,13 @@ impl Transport for Recorder {
             }
             sent.push_back(Sent::new(request));
         }
+        let host = self.host(base_url)?;
         let Some(account) = self.account.filter(|_| archive::is_watched()) else {
-            return self.inner.send(base_url, request).await;
+            return host.send(base_url, request).await;
         };
         let exchanged = Exchanged::new(&request, SystemClock.now());
         let sent = Instant::now();
-        let result = self.inner.send(base_url, request).await;
+        let result = host.send(base_url, request).await;
         archive::saw(account, exchanged.answered(&result, sent.elapsed()));
         result
     }

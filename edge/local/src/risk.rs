@@ -174,7 +174,7 @@ mod tests {
             config_file: None,
             chains: Vec::new(),
             accounts: vec![account],
-            transport: Recorder::silent().unwrap(),
+            transport: Recorder::silent(),
             relaxed: false,
         };
         let service = Service::open(setup).await.unwrap();

@@ -128,7 +128,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
             Some(file) => crate::on_chain::accounts(file, &args.data_dir)?,
             None => Vec::new(),
         },
-        transport: Recorder::silent()?,
+        transport: Recorder::silent(),
         relaxed: args.durability == Durability::Relaxed,
     };
     if setup.relaxed {

@@ -96,7 +96,7 @@ async fn webhook(
         let mut answer = service.router.handle(&body, peer, id).await;
         let orders = answer.take_without_fee();
         let _ = answered.send(answer);
-        service.router.read_fees(orders).await;
+        service.read_fees(orders).await;
     }));
     match answer.await {
         Ok(answer) if shared.server_timing => {

@@ -9,7 +9,9 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use hoox_any::Dialect;
 use hoox_connector::{Client, Clock, Credentials, Market, SystemClock, Timestamp, Venue};
-use hoox_router::{Desk, Desks, Exchange, Exchanges, Router, Settings, SteadyClock, utc_date};
+use hoox_router::{
+    Desk, Desks, Exchange, Exchanges, Router, Settings, SteadyClock, WithoutFee, utc_date,
+};
 use hoox_signer::Secret;
 
 use crate::account::SocketPath;
@@ -38,6 +40,10 @@ const PURGE_PAUSE: Duration = Duration::from_millis(40);
 const CONTRACTS_TRIES: u32 = 3;
 const CONTRACTS_PAUSE: Duration = Duration::from_secs(2);
 
+/// How often fees are read that no answer waits for: those of a moment together, of which an exchange is
+/// asked once.
+const FEES_EVERY: Duration = Duration::from_millis(16);
+
 /// How often old requests and answers are looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
@@ -53,6 +59,7 @@ pub(crate) struct Service {
     pub(crate) store: SqliteStore,
     pub(crate) router: LocalRouter,
     archivist: Archivist,
+    started: Instant,
     /// Where the ledger is.
     pub(crate) data_dir: PathBuf,
 }
@@ -176,7 +183,18 @@ impl Service {
         let summary =
             watched(router.recover()).await.context("cannot read the last run's open orders")?;
         tracing::info!(?summary, "reconciled what the last run left open");
-        Ok(Self { store, router, archivist, data_dir: setup.data_dir })
+        Ok(Self { store, router, archivist, started: Instant::now(), data_dir: setup.data_dir })
+    }
+
+    /// Reads the fees that an answer did not wait for, with those of the other orders of this moment.
+    pub(crate) async fn read_fees(&self, orders: WithoutFee) {
+        if orders.is_empty() {
+            return;
+        }
+        let moments = self.started.elapsed().as_millis() / FEES_EVERY.as_millis() + 1;
+        let next = FEES_EVERY.saturating_mul(u32::try_from(moments).unwrap_or(u32::MAX));
+        tokio::time::sleep_until((self.started + next).into()).await;
+        self.router.read_fees(orders).await;
     }
 
     /// Opens and closes, for ever, the sockets for orders as the configuration has it.

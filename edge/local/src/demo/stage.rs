@@ -34,7 +34,7 @@ impl Stage {
         let config = Config { limits: Limits::unlimited(), ..Config::default() };
         let venue = Server::start(any_port, config).await.context("cannot start the venue")?;
         let binance = venue.binance();
-        let transport = Recorder::remembering()?;
+        let transport = Recorder::remembering();
         let passkey = Secret::from(uuid::Uuid::new_v4().to_string());
         let data_dir = tempfile::Builder::new().prefix("hoox-demo-").tempdir()?;
         let setup = Setup {

@@ -72,7 +72,7 @@ async fn order(State(shared): State<Shared>, request: Request<Body>) -> Response
         let mut answer = service.router.execute(signal, id).await;
         let orders = answer.take_without_fee();
         let _ = answered.send(answer);
-        service.router.read_fees(orders).await;
+        service.read_fees(orders).await;
     }));
     match answer.await {
         Ok(answer) => respond(&answer),

@@ -4,6 +4,14 @@ use hoox_connector::{Decimal, PositionSide, Symbol, parse_decimal};
 use hoox_router::{HeldPosition, Holding, PositionFill, Record, apply_fill};
 use rusqlite::{Connection, OptionalExtension, params};
 
+/// What of a record is in the positions, to be kept with it.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub(super) quantity: String,
+    pub(super) value: Option<String>,
+    pub(super) fee: Option<String>,
+}
+
 /// What a record says has filled.
 #[derive(Debug)]
 pub(super) struct Fill {
@@ -46,8 +54,8 @@ impl Fill {
     }
 
     /// Moves the positions by what has not been applied of the record before: a record is written
-    /// many times, and its fill counts once.
-    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<()> {
+    /// many times, and its fill counts once. Tells what is applied from now on, if that is new.
+    pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<Option<Applied>> {
         let (quantity, value, fee) = self.applied(connection)?;
         let new = self.fill.quantity.saturating_sub(quantity);
         if new > Decimal::ZERO {
@@ -63,21 +71,11 @@ impl Fill {
         if let Some(fee) = new_fee {
             self.add_fee(connection, fee)?;
         }
-        if new > Decimal::ZERO || new_fee.is_some() {
-            connection
-                .prepare_cached(
-                    "UPDATE records SET applied_quantity = ?3, applied_value = ?4, applied_fee = ?5
-                     WHERE request_id = ?1 AND leg = ?2",
-                )?
-                .execute(params![
-                    self.request_id,
-                    self.leg,
-                    text(self.fill.quantity),
-                    self.value.map(text),
-                    self.fee.map(text)
-                ])?;
-        }
-        Ok(())
+        Ok((new > Decimal::ZERO || new_fee.is_some()).then(|| Applied {
+            quantity: text(self.fill.quantity),
+            value: self.value.map(text),
+            fee: self.fee.map(text),
+        }))
     }
 
     fn applied(

@@ -129,7 +129,7 @@ impl Enqueued {
                 self.queued_at / 1_000,
                 self.symbol,
                 self.action,
-                super::rows::raw_data(&self.body)
+                super::rows::raw_data(self.body.clone())
             ])
             .map(drop)
     }

@@ -18,8 +18,16 @@ pub(super) struct Row {
     key: String,
     reserved_until: i64,
     received_at: i64,
-    updated_at: i64,
     json: String,
+    /// What derives from an intent about to be sent will be written in a moment, with its outcome: no
+    /// order waits for it.
+    derived: Option<Derived>,
+}
+
+/// What the tables want of a record.
+#[derive(Debug)]
+struct Derived {
+    updated_at: i64,
     signal_json: String,
     fill: Option<Fill>,
     exchange: String,
@@ -40,9 +48,6 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(record: &Record, json: String) -> Self {
-        let execution = record.execution.as_ref();
-        let filled = execution.map(|it| it.filled_quantity).filter(|filled| !filled.is_zero());
-        let ordered = record.intent.base_quantity.unwrap_or(record.intent.order.quantity);
         Self {
             id: format!("{}-{}", record.request_id, record.leg),
             request_id: record.request_id.to_string(),
@@ -53,9 +58,68 @@ impl Row {
             key: record.key.as_str().to_owned(),
             reserved_until: super::millis(record.reserved_until),
             received_at: super::millis(record.received_at),
-            updated_at: super::millis(record.updated_at),
             json,
-            signal_json: raw_data(&serde_json::to_string(&record.signal).unwrap_or_default()),
+            derived: (record.state != State::Submitting).then(|| Derived::of(record)),
+        }
+    }
+
+    /// What identifies the record.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// When its signal was received, unless its order is about to be sent.
+    pub(super) fn ended(&self) -> Option<i64> {
+        self.derived.as_ref().map(|_| self.received_at)
+    }
+
+    pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let fill = self.derived.as_ref().and_then(|derived| derived.fill.as_ref());
+        let applied = fill.map(|fill| fill.apply(connection)).transpose()?.flatten();
+        connection
+            .prepare_cached(
+                "INSERT INTO records (request_id, leg, state, open, received_at, json,
+                     applied_quantity, applied_value, applied_fee)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT DO UPDATE SET state = excluded.state, open = excluded.open,
+                     json = excluded.json,
+                     applied_quantity = iif(?7 IS NULL, applied_quantity, ?7),
+                     applied_value = iif(?7 IS NULL, applied_value, ?8),
+                     applied_fee = iif(?7 IS NULL, applied_fee, ?9)",
+            )?
+            .execute(params![
+                self.request_id,
+                self.leg,
+                self.state,
+                self.open,
+                self.received_at,
+                self.json,
+                applied.as_ref().map(|it| &it.quantity),
+                applied.as_ref().and_then(|it| it.value.as_ref()),
+                applied.as_ref().and_then(|it| it.fee.as_ref()),
+            ])?;
+        if self.frees_key {
+            connection
+                .prepare_cached("DELETE FROM reservations WHERE key = ?1 AND request_id = ?2")?
+                .execute([&self.key, &self.request_id])?;
+        } else {
+            hold(connection, &self.key, &self.request_id, self.reserved_until, self.received_at)?;
+        }
+        match &self.derived {
+            Some(derived) => derived.write(self, connection),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Derived {
+    fn of(record: &Record) -> Self {
+        let execution = record.execution.as_ref();
+        let filled = execution.map(|it| it.filled_quantity).filter(|filled| !filled.is_zero());
+        let ordered = record.intent.base_quantity.unwrap_or(record.intent.order.quantity);
+        Self {
+            updated_at: super::millis(record.updated_at),
+            signal_json: raw_data(serde_json::to_string(&record.signal).unwrap_or_default()),
             fill: record.state.is_final().then(|| Fill::of(record)).flatten(),
             exchange: record.intent.venue.to_string(),
             symbol: record.intent.symbol.to_string(),
@@ -76,54 +140,7 @@ impl Row {
         }
     }
 
-    /// What identifies the record.
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
-
-    pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached(
-                "INSERT INTO records (request_id, leg, state, open, received_at, json)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET state = excluded.state, open = excluded.open,
-                     json = excluded.json",
-            )?
-            .execute(params![
-                self.request_id,
-                self.leg,
-                self.state,
-                self.open,
-                self.received_at,
-                self.json
-            ])?;
-        if self.frees_key {
-            connection
-                .prepare_cached("DELETE FROM reservations WHERE key = ?1 AND request_id = ?2")?
-                .execute([&self.key, &self.request_id])?;
-        } else {
-            hold(connection, &self.key, &self.request_id, self.reserved_until, self.received_at)?;
-        }
-        // What derives from an intent about to be sent will be written in a moment, with its outcome:
-        // no order waits for it.
-        if self.state == State::Submitting.as_str() {
-            Ok(())
-        } else {
-            self.write_derived(connection)
-        }
-    }
-
-    fn write_derived(&self, connection: &Connection) -> rusqlite::Result<()> {
-        // With every order a few, so that they go as fast as they come, however fast that is.
-        connection
-            .prepare_cached(
-                "DELETE FROM reservations WHERE key IN
-                     (SELECT key FROM reservations WHERE expires_at <= ?1 LIMIT 16)",
-            )?
-            .execute([self.received_at])?;
-        if let Some(fill) = &self.fill {
-            fill.apply(connection)?;
-        }
+    fn write(&self, row: &Row, connection: &Connection) -> rusqlite::Result<()> {
         connection
             .prepare_cached(
                 "INSERT INTO trades (id, request_id, exchange, symbol, action, side, quantity, price,
@@ -137,8 +154,8 @@ impl Row {
                      error_message = excluded.error_message, updated_at = excluded.updated_at",
             )?
             .execute(params![
-                self.id,
-                self.request_id,
+                row.id,
+                row.request_id,
                 self.exchange,
                 self.symbol,
                 self.action,
@@ -151,10 +168,10 @@ impl Row {
                 self.status,
                 self.leverage,
                 self.client_order_id,
-                self.key,
+                row.key,
                 self.error_message,
                 self.test,
-                self.received_at,
+                row.received_at,
                 self.updated_at,
             ])?;
         connection
@@ -166,8 +183,8 @@ impl Row {
                      processed_at = excluded.processed_at",
             )?
             .execute(params![
-                self.request_id,
-                self.received_at / 1_000,
+                row.request_id,
+                row.received_at / 1_000,
                 self.symbol,
                 self.action,
                 self.status,
@@ -182,8 +199,8 @@ impl Row {
 const RAW_DATA_MAX: usize = 8_192;
 
 /// A text as `raw_data` takes it.
-pub(super) fn raw_data(json: &str) -> String {
-    if json.len() > RAW_DATA_MAX { String::from("{}") } else { json.to_owned() }
+pub(super) fn raw_data(json: String) -> String {
+    if json.len() > RAW_DATA_MAX { String::from("{}") } else { json }
 }
 
 /// A refused signal, as a row of `trade_signals`; and of `trades`, if it waited in the queue.
@@ -199,7 +216,7 @@ pub(super) struct RefusalRow {
 }
 
 impl RefusalRow {
-    pub(super) fn new(refusal: &RefusedSignal, json: &str) -> Self {
+    pub(super) fn new(refusal: &RefusedSignal, json: String) -> Self {
         use hoox_router::Queued;
         let status = match refusal.queued {
             Queued::No => None,

@@ -147,7 +147,7 @@ impl SignalStore for SqliteStore {
         if let Some(archivist) = self.inner.archivist.get() {
             archivist.file_refusal(refusal);
         }
-        let job = Job::Refusal(Box::new(rows::RefusalRow::new(refusal, &json)));
+        let job = Job::Refusal(Box::new(rows::RefusalRow::new(refusal, json)));
         if let Err(error) = self.inner.writer.lazy(job) {
             tracing::warn!(%error, "a refused signal was not logged");
         }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use super::balances::{self, Halt};
-use super::later::{LATER_SLICE, Later};
+use super::later::Later;
 use super::log::WriteAheadLog;
 use super::purge::Purge;
 use super::queue::{Enqueued, Settled};
@@ -22,8 +22,8 @@ const QUEUE_MAX: usize = 16_384;
 /// How many writes share a transaction.
 const BATCH_MAX: usize = 512;
 
-/// How long others are waited for when the last transaction had more than one to tell: what they write
-/// lies on the same pages, and a sync costs as much for one as for many.
+/// How long after the last transaction others are waited for when it had more than one to tell: what they
+/// write lies on the same pages, and a sync costs as much for one as for many.
 const GATHER: Duration = Duration::from_micros(1_500);
 
 /// Something to write.
@@ -141,7 +141,7 @@ fn work(mut connection: Connection, jobs: &Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     let mut later = Later::default();
     let mut log = WriteAheadLog::of(&mut connection);
-    let mut is_busy = false;
+    let (mut is_busy, mut told) = (false, Instant::now());
     loop {
         let open = match later.wait(Instant::now()) {
             None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -151,7 +151,7 @@ fn work(mut connection: Connection, jobs: &Receiver<Waiting>) {
             Ok(first) => {
                 batch.push(first);
                 if is_busy {
-                    thread::sleep(GATHER);
+                    thread::sleep(GATHER.saturating_sub(told.elapsed()));
                 }
                 false
             }
@@ -160,15 +160,20 @@ fn work(mut connection: Connection, jobs: &Receiver<Waiting>) {
             Err(RecvTimeoutError::Disconnected) => true,
         };
         batch.extend(jobs.try_iter().take(BATCH_MAX - batch.len()));
-        match batch.iter().filter(|(_, done)| done.is_some()).count() {
-            0 => {}
-            waiting => is_busy = waiting > 1,
-        }
+        let waiting = batch.iter().filter(|(_, done)| done.is_some()).count();
         later.exchange(&mut batch, Instant::now());
         write(&mut connection, &mut log, &mut batch);
+        if waiting > 0 {
+            (is_busy, told) = (waiting > 1, Instant::now());
+        }
         // By itself, so that nobody waits for it who waits for his own.
-        later.take_due(&mut batch, if is_over { usize::MAX } else { LATER_SLICE }, Instant::now());
+        let began = Instant::now();
+        later.take_due(is_over, &mut batch, began);
+        let (count, waiting) = (batch.len(), batch.iter().any(|(_, done)| done.is_some()));
         write(&mut connection, &mut log, &mut batch);
+        if !waiting {
+            later.wrote(count, began.elapsed());
+        }
         log.shorten(&connection);
     }
 }
@@ -202,7 +207,8 @@ fn commit(
 ) -> Result<HashMap<usize, StoreUnavailable>, StoreUnavailable> {
     // Jobs hardly ever fail; one that does fails alone when all are written once more, one by one.
     let transaction = connection.transaction().map_err(failure)?;
-    if batch.iter().try_for_each(|(job, _)| job.write(&transaction)).is_ok() {
+    let all = batch.iter().try_for_each(|(job, _)| job.write(&transaction));
+    if all.and_then(|()| forget_expired(batch, &transaction)).is_ok() {
         transaction.commit().map_err(failure)?;
         return Ok(HashMap::new());
     }
@@ -223,6 +229,26 @@ fn commit(
     Ok(failed)
 }
 
+/// Removes a few expired keys with every outcome, so that they go as fast as they come, however fast
+/// that is.
+fn forget_expired(batch: &[Waiting], connection: &Connection) -> rusqlite::Result<()> {
+    let ended = batch.iter().filter_map(|(job, _)| match job {
+        Job::Record(row) => row.ended(),
+        _ => None,
+    });
+    let (count, now) = ended.fold((0, i64::MIN), |(count, last), at| (count + 1, last.max(at)));
+    if count == 0 {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "DELETE FROM reservations WHERE key IN
+                 (SELECT key FROM reservations WHERE expires_at <= ?1 LIMIT 16 * ?2)",
+        )?
+        .execute([now, count])
+        .map(drop)
+}
+
 pub(super) fn failure(error: rusqlite::Error) -> StoreUnavailable {
     StoreUnavailable(error.to_string())
 }
@@ -241,16 +267,9 @@ impl Job {
         matches!(self, Self::Record(_) | Self::Log(_) | Self::Refusal(_))
     }
 
-    /// Whether everything before it must be written: it is about keys, or about the queue.
+    /// Whether everything before it must be written first: it is about keys, or about the queue.
     pub(super) fn is_barrier(&self) -> bool {
-        matches!(
-            self,
-            Self::Release(_)
-                | Self::Commit { .. }
-                | Self::Enqueue(_)
-                | Self::Settle(_)
-                | Self::Flush
-        )
+        matches!(self, Self::Release(_) | Self::Commit { .. } | Self::Enqueue(_) | Self::Settle(_))
     }
 
     fn write(&self, connection: &Connection) -> rusqlite::Result<()> {

@@ -21,6 +21,14 @@ pub enum Action {
 
 impl Action {
     /// Reads an action in any case; `BUY` is `LONG` and `SELL` is `SHORT` (trade.md §2).
+    ///
+    /// ```
+    /// use hoox_router::Action;
+    ///
+    /// assert_eq!(Action::from_signal("sell"), Some(Action::Short));
+    /// assert!(Action::from_signal("Close_Long").is_some_and(Action::closes));
+    /// assert_eq!(Action::from_signal("HOLD"), None);
+    /// ```
     pub fn from_signal(name: &str) -> Option<Self> {
         const NAMES: [(&str, Action); 7] = [
             ("LONG", Action::Long),
@@ -98,6 +106,17 @@ pub enum ActionError {
 /// `held` is what is open now; in one-way mode an opposite position refuses the entry unless
 /// `allow_flip`.
 ///
+/// ```
+/// use hoox_connector::{Decimal, Position, PositionMode, PositionSide, Side, Symbol};
+/// use hoox_router::{Action, ActionError, entry_leg};
+///
+/// let short = Position::new(Symbol::new("BTCUSDT")?, Some(PositionSide::Short), Decimal::ONE);
+/// let enter = |mode| entry_leg(Action::Long, &[short], mode, false);
+/// assert_eq!(enter(PositionMode::OneWay), Err(ActionError::WouldFlip));
+/// assert_eq!(enter(PositionMode::Hedge)?.side, Side::Buy);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`ActionError::WouldFlip`]; [`ActionError::NotApplicable`] for a closing action.
 pub fn entry_leg(
@@ -119,6 +138,18 @@ pub fn entry_leg(
 }
 
 /// The orders that close what is open: one, or with both sides open one for each (trade.md §3).
+///
+/// ```
+/// use hoox_connector::{Decimal, Position, PositionSide, Side, Symbol};
+/// use hoox_router::{Action, closing_legs};
+///
+/// let held = |side| Position::new(Symbol::new("BTCUSDT").unwrap(), Some(side), Decimal::TWO);
+/// let held = [held(PositionSide::Long), held(PositionSide::Short)];
+/// assert_eq!(closing_legs(Action::Close, &held)?.len(), 2);
+/// let legs = closing_legs(Action::CloseShort, &held)?;
+/// assert_eq!((legs[0].side, legs[0].exposure), (Side::Buy, Some(Decimal::TWO)));
+/// # Ok::<(), hoox_router::ActionError>(())
+/// ```
 ///
 /// # Errors
 /// [`ActionError::NoOpenPosition`]; [`ActionError::NotApplicable`] for an opening action.

@@ -22,6 +22,14 @@ pub struct AllowList {
 
 impl AllowList {
     /// Whether a signal from `peer` may pass. Without an address none passes a check.
+    ///
+    /// ```
+    /// use hoox_router::{AllowList, TRADINGVIEW_ADDRESSES};
+    ///
+    /// let list = AllowList { enabled: true, ..AllowList::default() };
+    /// assert!(list.allows(Some(TRADINGVIEW_ADDRESSES[0])));
+    /// assert!(!list.allows(Some("10.0.0.1".parse().unwrap())) && !list.allows(None));
+    /// ```
     pub fn allows(&self, peer: Option<IpAddr>) -> bool {
         !self.enabled || peer.is_some_and(|peer| self.addresses.contains(&peer.to_canonical()))
     }
@@ -29,7 +37,7 @@ impl AllowList {
     /// Reads a list: a JSON array of texts, or texts with commas between. Tells how many of the
     /// entries are no addresses, or too many; those allow nobody.
     pub(crate) fn parse(text: &str) -> (Vec<IpAddr>, usize) {
-        let entries = crate::config::list(text);
+        let entries = crate::config_value::list(text);
         let (mut addresses, mut invalid) = (Vec::new(), 0);
         for entry in entries {
             match entry.parse::<IpAddr>() {

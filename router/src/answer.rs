@@ -20,6 +20,9 @@ pub const SECURITY_HEADERS: [(&str, &str); 7] = [
     ("x-xss-protection", "1; mode=block"),
 ];
 
+/// The documented word for an order that filled whole.
+const FILLED: &str = "Filled";
+
 /// What the sender of a signal hears: status and JSON body as gateway.md §9 lays them down.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -38,6 +41,8 @@ pub struct Answer {
     pub trace: Trace,
     /// Orders whose fee has not been read.
     pub(crate) without_fee: ArrayVec<Record, 2>,
+    /// Whether all its orders filled whole.
+    pub(crate) filled: bool,
 }
 
 impl Answer {
@@ -84,6 +89,7 @@ impl Answer {
             body: to_json(&body),
             trace: Trace::default(),
             without_fee: ArrayVec::new(),
+            filled: false,
         }
     }
 
@@ -122,6 +128,7 @@ impl Answer {
             body: to_json(&body),
             trace: first.trace,
             without_fee: ArrayVec::new(),
+            filled: results.iter().all(|result| result.status == FILLED),
         })
     }
 
@@ -145,6 +152,7 @@ impl Answer {
             body: to_json(&body),
             trace: Trace::default(),
             without_fee: ArrayVec::new(),
+            filled: false,
         }
     }
 
@@ -195,7 +203,7 @@ impl ResultBody {
         let Execution { status, filled_quantity, average_price, at, .. } =
             record.execution.as_ref()?;
         let status = match status {
-            ExecutionStatus::Filled => "Filled",
+            ExecutionStatus::Filled => FILLED,
             ExecutionStatus::Partial => "Partial",
             // The documented vocabulary has no word for a limit order that rests in the market.
             ExecutionStatus::Open => "Open",

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hoox_connector::{Symbol, UnknownName, Venue};
 
-use crate::config::{SNAPSHOT_AGE_MAX, plain};
+use crate::config::SNAPSHOT_AGE_MAX;
+use crate::config_value::plain;
 use crate::{ConfigSnapshot, ConfigStore, ConfigUnavailable};
 
 /// The most symbols whose overrides are remembered for the life of a snapshot.
@@ -102,6 +103,19 @@ impl<K: ConfigStore> CachedConfig<K> {
 }
 
 /// Configuration in a map: for tests, and for programs that bring their own.
+///
+/// ```
+/// use core::time::Duration;
+/// use hoox_router::{CachedConfig, MemoryConfig};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let store = MemoryConfig::from_iter([("trade:default_leverage", "5")]);
+/// let config = CachedConfig::new(store, Duration::from_secs(1));
+/// assert_eq!(config.current(Duration::ZERO).await.default_leverage, 5);
+/// config.store().set("trade:default_leverage", "3");
+/// assert_eq!(config.current(Duration::from_secs(1)).await.default_leverage, 3);
+/// # });
+/// ```
 #[derive(Debug, Default)]
 pub struct MemoryConfig(Mutex<MemoryValues>);
 

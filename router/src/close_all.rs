@@ -1,12 +1,16 @@
 //! Everything flat (trade.md §1, `/close-all`).
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use hoox_connector::{Clock, Market, PositionSide, Symbol, Venue};
 
 use crate::{
     Action, Answer, ConfigStore, ErrorCode, Exchange, Exchanges, Failure, IdempotencyKey, LogLevel,
     Queue, QueueMode, Record, RequestId, Router, ShortText, Signal, SignalStore,
 };
+
+/// How many positions of an exchange are closed at a time: within what the slowest takes in a second.
+const CLOSES_AT_ONCE: usize = 4;
 
 /// What [`Router::close_all`] found and did.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +26,7 @@ pub struct CloseAll {
 impl CloseAll {
     /// Whether everything is certainly flat.
     pub fn is_complete(&self) -> bool {
-        self.unreachable.is_empty() && self.closes.iter().all(|close| close.answer.status == 200)
+        self.unreachable.is_empty() && self.closes.iter().all(|close| close.answer.filled)
     }
 }
 
@@ -64,7 +68,7 @@ where
             all.closes.extend(one.closes);
             all.unreachable.extend(one.unreachable);
         }
-        let done = all.closes.iter().filter(|close| close.answer.status == 200).count();
+        let done = all.closes.iter().filter(|close| close.answer.filled).count();
         let level = if all.is_complete() { LogLevel::Warn } else { LogLevel::Error };
         let text = format!("close-all: {done} of {} positions closed", all.closes.len());
         self.note(&self.incoming(request_id), level, "trade", text).await;
@@ -98,10 +102,12 @@ where
                 here.map(|held| (held.symbol, held.holding.side)).collect()
             }
         };
-        for (symbol, side) in open {
+        let closes = open.into_iter().map(|(symbol, side)| async move {
             let close = self.close_one((venue, test), (symbol, side), request_id, closing);
-            all.closes.push(Closed { venue, symbol, side, answer: close.await });
-        }
+            Closed { venue, symbol, side, answer: close.await }
+        });
+        // One that nobody answers keeps few others waiting.
+        all.closes = stream::iter(closes).buffered(CLOSES_AT_ONCE).collect().await;
         all
     }
 

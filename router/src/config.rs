@@ -3,18 +3,15 @@ use std::fmt;
 
 use hoox_connector::{Decimal, MarginMode, Symbol, Venue, parse_decimal};
 
+use crate::Passkey;
 use crate::address::AllowList;
-use crate::{Passkey, normalize_symbol};
+use crate::config_value::{DRAWDOWN, Reader, leverage, margin_mode, percent};
 
 /// Signals per minute and passkey unless `webhook:rate_limit_per_minute` says otherwise
 /// (gateway.md §7).
 const RATE_LIMIT: u32 = 10;
 
-/// The most entries of the `trade:routing` map that are kept.
-const ROUTES_MAX: usize = 1000;
-
-/// How signals reach the exchange (gateway.md §9). This crate carries a signal out while it is
-/// being asked, which is `direct_only`; a caller with a queue reads its mode here.
+/// How signals reach the exchange (gateway.md §9). Where there is no queue it is always `direct_only`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum QueueMode {
     /// At once, failures are the sender's to repeat.
@@ -47,7 +44,7 @@ pub struct ConfigSnapshot {
     /// Default false.
     pub kill_switch: bool,
     /// `webhooks:api_key`. Without one, and without one in [`Settings`](crate::Settings), nobody
-    /// authenticates.
+    /// authenticates; nor does anybody by a `sha256:` digest that is broken.
     pub passkey: Option<Passkey>,
     /// `webhook:tradingview:ip_check` (alias `…:ip_check_enabled`, either turns it on; default
     /// false), and `webhook:allowed_ips` (alias `webhook:tradingview:allowed_ips`), which replaces
@@ -75,6 +72,10 @@ pub struct ConfigSnapshot {
     /// `exchange:{name}:use_websocket`: the exchanges whose orders go over WebSocket where there is
     /// one. Default none.
     pub use_websocket: Vec<Venue>,
+    /// `exchange:{name}:hedge_mode`, a key of ours: the exchanges whose account holds long and short
+    /// apart. Where a position is open the exchange itself says so; where none is, Binance and MEXC
+    /// do not. Default none.
+    pub hedged: Vec<Venue>,
     /// `trade:max_daily_drawdown_percent`, positive whichever sign it was written with: above which
     /// loss of a UTC day trading halts ([`Drawdown`](crate::Drawdown)). Default 5.
     pub max_daily_drawdown_percent: Decimal,
@@ -129,6 +130,9 @@ impl ConfigSnapshot {
         "exchange:binance:use_websocket",
         "exchange:bybit:use_websocket",
         "exchange:mexc:use_websocket",
+        "exchange:binance:hedge_mode",
+        "exchange:bybit:hedge_mode",
+        "exchange:mexc:hedge_mode",
         "routing:failover:enabled",
         "routing:failover:order",
         "retention:logs_retention_days",
@@ -151,7 +155,7 @@ impl ConfigSnapshot {
     /// assert_eq!(config.rate_limit_per_minute, 10);
     /// ```
     pub fn parse<'v>(find: impl Fn(&str) -> Option<&'v str>) -> Self {
-        let mut read = Reader { find, warnings: Vec::new() };
+        let mut read = Reader::new(find);
         let kill_switch = read.flag("trade:kill_switch", false, true)
             | read.flag("global:kill_switch", false, true)
             | read.flag("global:maintenance_mode", false, true);
@@ -162,14 +166,16 @@ impl ConfigSnapshot {
             .into_iter()
             .filter(|venue| !read.flag(&format!("exchange:{venue}:enabled"), true, false))
             .collect();
-        let use_websocket = Venue::EXCHANGES
-            .into_iter()
-            .filter(|venue| read.flag(&format!("exchange:{venue}:use_websocket"), false, false))
-            .collect();
+        let mut flagged = |name: &str| {
+            let on = |venue: &Venue| read.flag(&format!("exchange:{venue}:{name}"), false, false);
+            Venue::EXCHANGES.into_iter().filter(on).collect()
+        };
+        let (use_websocket, hedged) = (flagged("use_websocket"), flagged("hedge_mode"));
         Self {
             kill_switch,
             disabled,
             use_websocket,
+            hedged,
             failover: read.flag("routing:failover:enabled", false, false),
             failover_order: read.failover_order(),
             max_daily_drawdown_percent: read
@@ -178,7 +184,7 @@ impl ConfigSnapshot {
             logs_retention: read.days("retention:logs_retention_days", 30),
             trades_retention: read.days("retention:trades_retention_days", 90),
             balances_snapshot: read.flag("retention:balances_snapshot_enabled", true, true),
-            passkey: read.text("webhooks:api_key").and_then(|value| Passkey::from_config(&value)),
+            passkey: read.passkey(),
             allow_list: AllowList { enabled, ..read.allow_list() },
             rate_limit_per_minute: read
                 .value("webhook:rate_limit_per_minute", |text| text.parse().ok(), Some(RATE_LIMIT))
@@ -262,122 +268,8 @@ impl<K: ConfigStore> ConfigStore for std::sync::Arc<K> {
 #[error("configuration cannot be read: {0}")]
 pub struct ConfigUnavailable(pub String);
 
-/// A configured value without the JSON string around it, if there is one.
-pub(crate) fn plain(value: &str) -> String {
-    let value = value.trim();
-    match value.starts_with('"') {
-        true => serde_json::from_str(value).unwrap_or_else(|_| value.to_owned()),
-        false => value.to_owned(),
-    }
-}
-
 /// The longest a snapshot may be used (design, "Routing and configuration").
 pub(crate) const SNAPSHOT_AGE_MAX: Duration = Duration::from_secs(1);
-
-struct Reader<F> {
-    find: F,
-    warnings: Vec<ConfigWarning>,
-}
-
-impl<'v, F: Fn(&str) -> Option<&'v str>> Reader<F> {
-    fn text(&self, key: &str) -> Option<String> {
-        (self.find)(key).map(|value| plain(value).trim().to_owned())
-    }
-
-    /// The value of `key`; if it cannot be read, `instead` and a warning.
-    fn value<T>(
-        &mut self,
-        key: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-        instead: Option<T>,
-    ) -> Option<T> {
-        let text = self.text(key)?;
-        let value = parse(&text);
-        if value.is_some() {
-            return value;
-        }
-        self.warn(key, "cannot be read; a safe value holds instead");
-        instead
-    }
-
-    fn flag(&mut self, key: &str, absent: bool, unreadable: bool) -> bool {
-        self.value(key, boolean, Some(unreadable)).unwrap_or(absent)
-    }
-
-    fn allow_list(&mut self) -> AllowList {
-        let found = ["webhook:allowed_ips", "webhook:tradingview:allowed_ips"]
-            .into_iter()
-            .find_map(|key| Some((key, self.text(key).filter(|list| !list.is_empty())?)));
-        let Some((key, text)) = found else { return AllowList::default() };
-        let (addresses, invalid) = AllowList::parse(&text);
-        if invalid > 0 {
-            self.warn(key, "holds entries that are no addresses, or too many; they allow nobody");
-        }
-        let built_in = addresses.is_empty() && invalid == 0;
-        match built_in {
-            true => AllowList::default(),
-            false => AllowList { enabled: false, addresses },
-        }
-    }
-
-    fn queue_mode(&mut self) -> QueueMode {
-        let key = ["webhooks:queue_mode", "webhook:queue_mode"]
-            .into_iter()
-            .find(|key| (self.find)(key).is_some());
-        key.and_then(|key| self.value(key, queue_mode, None)).unwrap_or_default()
-    }
-
-    fn routes(&mut self) -> Vec<(Symbol, Venue)> {
-        const KEY: &str = "trade:routing";
-        let Some(text) = self.text(KEY).filter(|text| !text.is_empty()) else { return Vec::new() };
-        let map = serde_json::from_str::<std::collections::BTreeMap<String, String>>(&text);
-        let Ok(map) = map else {
-            self.warn(KEY, "is no JSON map of symbols to exchanges; it redirects nothing");
-            return Vec::new();
-        };
-        let mut routes = Vec::new();
-        for (symbol, venue) in map {
-            match (normalize_symbol(&symbol), venue.parse()) {
-                (Ok(symbol), Ok(venue)) if routes.len() < ROUTES_MAX => {
-                    routes.push((symbol, venue))
-                }
-                _ => self.warn(
-                    KEY,
-                    "holds entries that are no symbol and exchange; they redirect nothing",
-                ),
-            }
-        }
-        routes
-    }
-
-    fn failover_order(&mut self) -> Vec<Venue> {
-        const KEY: &str = "routing:failover:order";
-        let Some(text) = self.text(KEY).filter(|text| !text.is_empty()) else {
-            return Venue::EXCHANGES.to_vec();
-        };
-        let mut order = Vec::new();
-        for name in list(&text) {
-            match name.parse() {
-                Ok(venue) if !order.contains(&venue) => order.push(venue),
-                Ok(_) => {}
-                Err(_) => self.warn(KEY, "holds entries that are no exchange; they are left out"),
-            }
-        }
-        order
-    }
-
-    fn days(&mut self, key: &str, default: u64) -> Duration {
-        let days = self.value(key, days, Some(default)).unwrap_or(default);
-        Duration::from_secs(days * 24 * 60 * 60)
-    }
-
-    fn warn(&mut self, key: &str, problem: &'static str) {
-        let warning = ConfigWarning { key: key.into(), problem };
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
-    }
-}
 
 impl fmt::Display for ConfigWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -385,60 +277,10 @@ impl fmt::Display for ConfigWarning {
     }
 }
 
-pub(crate) fn boolean(text: &str) -> Option<bool> {
-    let is = |names: [&str; 4]| names.iter().any(|name| name.eq_ignore_ascii_case(text));
-    match text {
-        _ if is(["true", "1", "yes", "on"]) => Some(true),
-        _ if is(["false", "0", "no", "off"]) => Some(false),
-        _ => None,
-    }
-}
-
-/// A JSON array of texts, or texts with commas between.
-pub(crate) fn list(text: &str) -> Vec<String> {
-    let json: Option<Vec<String>> = serde_json::from_str(text).ok();
-    let entries = json.unwrap_or_else(|| text.split(',').map(str::to_owned).collect());
-    let entries = entries.iter().map(|entry| entry.trim());
-    entries.filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
-}
-
-/// data.md §3, `trade:max_daily_drawdown_percent`.
-const DRAWDOWN: Decimal = Decimal::from_parts(5, 0, 0, false, 0);
-
-/// A loss limit, which some write with the loss's sign.
-pub(crate) fn percent(text: &str) -> Option<Decimal> {
-    let percent = parse_decimal(text).ok()?.abs();
-    (percent > Decimal::ZERO && percent <= Decimal::ONE_HUNDRED).then_some(percent)
-}
-
-pub(crate) fn leverage(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|leverage| (1..=125).contains(leverage))
-}
-
-pub(crate) fn queue_mode(text: &str) -> Option<QueueMode> {
-    match text {
-        "direct_only" | "queue_disabled" => Some(QueueMode::DirectOnly),
-        "queue_failover" => Some(QueueMode::QueueFailover),
-        "queue_everywhere" => Some(QueueMode::QueueEverywhere),
-        _ => None,
-    }
-}
-
-pub(crate) fn days(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|days| (1..=36_500).contains(days))
-}
-
-pub(crate) fn margin_mode(text: &str) -> Option<MarginMode> {
-    match text {
-        _ if text.eq_ignore_ascii_case("isolated") => Some(MarginMode::Isolated),
-        _ if text.eq_ignore_ascii_case("cross") => Some(MarginMode::Cross),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normalize_symbol;
 
     fn config(pairs: &[(&str, &str)]) -> ConfigSnapshot {
         ConfigSnapshot::parse(|key| {

@@ -6,7 +6,7 @@ use hoox_connector::{Decimal, Venue, parse_decimal};
 use thiserror::Error;
 
 use crate::address::AllowList;
-use crate::config::{boolean, days, leverage, list, margin_mode, percent, plain, queue_mode};
+use crate::config_value::{boolean, days, leverage, list, margin_mode, percent, plain, queue_mode};
 use crate::{Passkey, normalize_symbol};
 
 /// The longest value, in bytes: every list and map of the manifest is far shorter.
@@ -262,6 +262,9 @@ const ALL: &[ConfigKey] = &[
     key("exchange:binance:use_websocket", Flag, "false", "whether orders go over WebSocket"),
     key("exchange:bybit:use_websocket", Flag, "false", "whether orders go over WebSocket"),
     key("exchange:mexc:use_websocket", Flag, "false", "MEXC has none: its orders go over REST"),
+    key("exchange:binance:hedge_mode", Flag, "false", "whether it holds long and short apart"),
+    key("exchange:bybit:hedge_mode", Flag, "false", "the same; it tells so by itself"),
+    key("exchange:mexc:hedge_mode", Flag, "false", "whether it holds long and short apart"),
     key("trade:default_leverage", Leverage, "1", "the leverage of signals that name none"),
     key("trade:margin_mode", MarginMode, "isolated", "the margin mode of entries with leverage"),
     key("trade:max_position_size", Amount, "", "the most an entry orders, in the base asset")
@@ -377,7 +380,9 @@ mod tests {
                     // Absent and empty are one to the snapshot; nobody needs to set that.
                     _ if empty && sound => {}
                     // A list that leaves out all it does not know is still no list.
-                    ConfigKind::Passkey => assert_eq!(takes, read.passkey.is_some(), "{value}"),
+                    ConfigKind::Passkey => {
+                        assert_eq!(takes, sound && read.passkey.is_some(), "{value}");
+                    }
                     ConfigKind::Venues if value == "[]" => assert!(!takes),
                     _ => assert_eq!(takes, sound, "{} = {value}", key.name),
                 }

@@ -3,10 +3,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hoox_connector::{
-    Asset, Balance, Capabilities, Client, ClientOrderId, Clock, Decimal, Error, ExchangeProvider,
-    Fill, Instrument, Instruments, MarginMode, Market, NotSent, Operation, OperationKind,
-    OrderClass, OrderId, OrderReport, Outcome, Patience, Position, PositionMode, PositionSide,
-    PreparedOrder, Refused, RejectReason, Symbol, Timestamp, Transport, Venue,
+    Asset, Balance, Capabilities, Change, Client, ClientOrderId, Clock, Decimal, Error,
+    ExchangeProvider, Fill, Instrument, Instruments, MarginMode, Market, NotSent, Operation,
+    OperationKind, OrderClass, OrderId, OrderReport, Outcome, Patience, Position, PositionMode,
+    PositionSide, PreparedOrder, Refused, RejectReason, Symbol, Timestamp, Transport, Venue,
 };
 
 use crate::Exchange;
@@ -107,8 +107,17 @@ impl Join for Orders {
 #[derive(Debug, Default)]
 struct Memory {
     instruments: Option<(Duration, Arc<Instruments>)>,
-    set: HashMap<(Symbol, Option<PositionSide>), (Duration, MarginMode, u32)>,
+    set: HashMap<(Symbol, Option<PositionSide>), Set>,
     prices: HashMap<Symbol, (Duration, Decimal)>,
+}
+
+/// A margin mode and leverage that were set.
+#[derive(Debug, Clone, Copy)]
+struct Set {
+    at: Duration,
+    margin_mode: MarginMode,
+    leverage: u32,
+    max_notional: Option<Decimal>,
 }
 
 impl<P: ExchangeProvider, T: Transport, C: Clock> Desk<P, T, C> {
@@ -320,23 +329,26 @@ where
         margin_mode: MarginMode,
         leverage: u32,
         position: Option<PositionSide>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Decimal>, Error> {
         let key = (symbol, position);
         let known = self.memory().set.get(&key).copied();
-        let known = known.filter(|(at, ..)| self.is_within(*at, self.settings.settings_for));
-        if known.is_some_and(|(_, mode, set)| (mode, set) == (margin_mode, leverage)) {
-            return Ok(());
+        let known = known.filter(|set| self.is_within(set.at, self.settings.settings_for));
+        if let Some(set) = known
+            && (set.margin_mode, set.leverage) == (margin_mode, leverage)
+        {
+            return Ok(set.max_notional);
         }
         // Half a change leaves nothing known.
         self.memory().set.remove(&key);
-        let now = self.clock.monotonic();
+        let at = self.clock.monotonic();
         let capabilities = self.capabilities();
-        if known.is_none_or(|(_, mode, _)| mode != margin_mode)
+        if known.is_none_or(|set| set.margin_mode != margin_mode)
             && capabilities.supports(OperationKind::SetMarginMode)
         {
             let mode = margin_mode;
             self.client.set(&Operation::SetMarginMode { symbol, mode }).await?;
         }
+        let mut max_notional = None;
         if capabilities.supports(OperationKind::SetLeverage) {
             let op = Operation::SetLeverage {
                 symbol,
@@ -344,14 +356,16 @@ where
                 margin_mode: Some(margin_mode),
                 position_side: position,
             };
-            self.client.set(&op).await?;
+            if let Change::Bounded { max_notional: bound } = self.client.set(&op).await? {
+                max_notional = Some(bound);
+            }
         }
         let set = &mut self.memory().set;
         if set.len() >= SYMBOLS_MAX {
             set.clear();
         }
-        set.insert(key, (now, margin_mode, leverage));
-        Ok(())
+        set.insert(key, Set { at, margin_mode, leverage, max_notional });
+        Ok(max_notional)
     }
 
     async fn place(&self, order: &PreparedOrder) -> Result<Outcome, Refused> {

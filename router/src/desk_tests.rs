@@ -72,6 +72,9 @@ impl ExchangeProvider for Dialect {
             OperationKind::Ticker => {
                 Reply::Ticker(Ticker::new(symbol, Some(Decimal::ONE), Some(Decimal::TEN)))
             }
+            OperationKind::SetLeverage => {
+                Reply::Changed(Change::Bounded { max_notional: Decimal::ONE_THOUSAND })
+            }
             _ => Reply::Changed(Change::Unchanged),
         })
     }
@@ -127,9 +130,10 @@ async fn settings_are_made_once_and_again_when_they_change_or_age() {
     let clock = Hands(Cell::new(0));
     let desk = desk(&clock, OperationKind::ALL);
     let set = async |mode, leverage| desk.set_up(symbol(), mode, leverage, None).await;
-    set(MarginMode::Isolated, 10).await.unwrap();
+    let bound = Some(Decimal::ONE_THOUSAND);
+    assert_eq!(set(MarginMode::Isolated, 10).await.unwrap(), bound);
     assert_eq!(asked(&desk), [SetMarginMode, SetLeverage]);
-    set(MarginMode::Isolated, 10).await.unwrap();
+    assert_eq!(set(MarginMode::Isolated, 10).await.unwrap(), bound, "it is remembered");
     assert_eq!(asked(&desk), []);
     set(MarginMode::Isolated, 20).await.unwrap();
     assert_eq!(asked(&desk), [SetLeverage]);

@@ -40,11 +40,13 @@ where
     ///
     /// Before the first signal, so that nothing new is decided while old orders are unknown; and
     /// every few seconds after, for orders whose answer could not wait any longer. May take as long
-    /// as the exchange's receive window and visibility delay.
+    /// as the exchange's receive window and visibility delay. Also logs what has become unreadable of
+    /// the configuration.
     ///
     /// # Errors
     /// [`StoreUnavailable`] if the store does not tell what there is to recover.
     pub async fn recover(&self) -> Result<RecoverySummary, StoreUnavailable> {
+        self.report_config().await;
         let mut summary = RecoverySummary::default();
         let mut claimed = Vec::new();
         for record in self.store.open_intents().await? {

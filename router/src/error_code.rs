@@ -94,6 +94,13 @@ error_codes! {
 impl ErrorCode {
     /// Whether the same signal may succeed later, once the exchange or a store is back: what the
     /// queue tries again (gateway.md §9, trade.md §9).
+    ///
+    /// ```
+    /// use hoox_router::ErrorCode;
+    ///
+    /// assert!(ErrorCode::ExchangeTimeout.is_retryable() && !ErrorCode::Validation.is_retryable());
+    /// assert_eq!(ErrorCode::PayloadTooLarge.status(), 413);
+    /// ```
     pub const fn is_retryable(self) -> bool {
         matches!(
             self,

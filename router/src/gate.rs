@@ -13,6 +13,20 @@ use crate::{
 /// (spec README §4): size, JSON, passkey, address, kill switch; and the schema, whose answer comes
 /// after the rate limit's.
 ///
+/// ```
+/// use core::time::Duration;
+/// use hoox_router::{ErrorCode, Gate, MemoryConfig};
+/// use hoox_signer::Secret;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let gate = Gate::new(MemoryConfig::new(), &[Secret::from("k")], Duration::from_secs(1));
+/// let turned = gate.screen(br#"{"apiKey":"x"}"#, None, Duration::ZERO).await.unwrap_err();
+/// assert_eq!(turned.failure.code, ErrorCode::Unauthorized);
+/// let known = gate.screen(br#"{"apiKey":"k"}"#, None, Duration::ZERO).await.unwrap();
+/// assert_eq!(known.signal.unwrap_err().details.len(), 4); // told only within the limit
+/// # });
+/// ```
+///
 /// [`Router::handle`](crate::Router::handle) begins with it. Where the public half of a program runs
 /// apart from the one that trades, it is that half.
 #[derive(Debug)]

@@ -19,6 +19,19 @@ impl IdempotencyKey {
     /// The sender's own key becomes `idemp:{key}:{live|test}`. Otherwise the key is
     /// `trade:{exchange}:{symbol}:{action}:{quantity}:{live|test}:{when}`, where `when` is the
     /// signal's own time if it tells one, else the minute of `now`.
+    ///
+    /// ```
+    /// use hoox_connector::{Decimal, Timestamp, Venue};
+    /// use hoox_router::{Action, IdempotencyKey, Signal, normalize_symbol};
+    ///
+    /// let symbol = normalize_symbol("btc-usdt").unwrap();
+    /// let mut signal = Signal::new(Venue::Mexc, Action::Long, symbol, Some(Decimal::TEN));
+    /// let now = Timestamp::from_millis(120_000);
+    /// let key = IdempotencyKey::of(&signal, now);
+    /// assert_eq!(key.as_str(), "trade:mexc:BTCUSDT:LONG:10:live:2");
+    /// signal.idempotency_key = Some("alert-7".into());
+    /// assert_eq!(IdempotencyKey::of(&signal, now).as_str(), "idemp:alert-7:live");
+    /// ```
     pub fn of(signal: &Signal, now: Timestamp) -> Self {
         let venue = if signal.test { "test" } else { "live" };
         if let Some(key) = &signal.idempotency_key {

@@ -13,6 +13,24 @@ const MESSAGES_MAX: usize = 1 << 16;
 /// process.
 ///
 /// **Volatile:** nothing is on stable storage, whatever [`Queue::send`] promises.
+///
+/// ```
+/// use core::time::Duration;
+/// use hoox_router::{MemoryQueue, Verdict};
+/// # use hoox_connector::{Clock, Timestamp};
+/// # struct Hands;
+/// # impl Clock for Hands {
+/// #     fn now(&self) -> Timestamp { Timestamp::from_millis(1) }
+/// #     fn monotonic(&self) -> Duration { Duration::ZERO }
+/// #     async fn sleep(&self, _: Duration) {}
+/// # }
+///
+/// let queue = MemoryQueue::new(Hands);
+/// queue.send_raw("{}", Duration::ZERO).unwrap();
+/// let delivery = queue.take(1).remove(0);
+/// queue.settle(delivery.id, Verdict::Dead { reason: "no signal".into() });
+/// assert_eq!((queue.depth(), queue.dead_letters().len()), (0, 1));
+/// ```
 #[derive(Debug)]
 pub struct MemoryQueue<C> {
     clock: C,

@@ -6,24 +6,44 @@ use subtle::ConstantTimeEq;
 /// What the manifest ships as the passkey, and what therefore opens nothing (data.md §3).
 const PLACEHOLDER: &str = "your_key";
 
+/// What a digest begins with.
+const DIGEST: &str = "sha256:";
+
 /// A configured passkey, kept as its SHA-256 digest only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Passkey([u8; 32]);
 
 impl Passkey {
+    /// One that nobody has: no text is known whose digest it is.
+    pub(crate) const NOBODYS: Self = Self([0; 32]);
+
     /// Reads a configured value: the passkey itself or `sha256:<hex>` (gateway.md §4, Guidance).
     ///
     /// An empty value, the placeholder `your_key` or a malformed digest is no passkey: nobody
     /// authenticates with it.
+    ///
+    /// ```
+    /// use hoox_router::Passkey;
+    ///
+    /// let passkey = Passkey::from_config("correct horse").unwrap();
+    /// assert!(passkey.verify("correct horse").is_some());
+    /// assert!(passkey.verify("wrong horse").is_none());
+    /// assert!(Passkey::from_config("your_key").is_none());
+    /// ```
     pub fn from_config(value: &str) -> Option<Self> {
         let value = value.trim();
         if value.is_empty() || value == PLACEHOLDER {
             return None;
         }
-        match value.strip_prefix("sha256:") {
+        match value.strip_prefix(DIGEST) {
             Some(hex) => const_hex::decode_to_array(hex.trim()).ok().map(Self),
             None => Some(Self(digest(value))),
         }
+    }
+
+    /// Whether a configured value is meant to be a digest and is none.
+    pub(crate) fn is_broken_digest(value: &str) -> bool {
+        value.starts_with(DIGEST) && Self::from_config(value).is_none()
     }
 
     /// Compares digests in constant time; who presents the right passkey is identified by its digest.

@@ -9,12 +9,13 @@ use hoox_connector::{
 };
 
 use crate::carry::{Job, leg_bit};
-use crate::record::{Intent, WrittenOrder};
+use crate::growth::Growth;
 use crate::sizing::{SizingError, check_cap, size_from_usdt};
 use crate::{
     ActionError, Choice, ChoiceReason, ConfigSnapshot, ConfigStore, ErrorCode, Exchange, Exchanges,
-    Failure, FlipGuard, IdempotencyKey, Leg, OrderType, QuantityUnit, Queue, RouteError, Router,
-    Signal, SignalStore, choose, client_order_id, closing_legs, entry_leg, percent_of,
+    Failure, FlipGuard, IdempotencyKey, Intent, Leg, OrderType, QuantityUnit, Queue, RouteError,
+    Router, Signal, SignalStore, WrittenOrder, choose, client_order_id, closing_legs, entry_leg,
+    percent_of,
 };
 
 /// How old a price may be that only checks an order's value; the exchange checks it again.
@@ -66,7 +67,7 @@ where
             .desk(choice.venue, signal.test)
             .ok_or_else(|| RouteError::no_desk(choice.venue, signal.test))?;
         check_abilities(signal, desk)?;
-        let instrument = desk.instrument(signal.symbol).await.map_err(no_order)?;
+        let instrument = desk.instrument(signal.symbol).await.map_err(no_order(desk))?;
         let instrument = instrument.ok_or_else(|| {
             Failure::new(ErrorCode::Validation, format!("{} does not trade here.", signal.symbol))
         })?;
@@ -86,7 +87,7 @@ where
     ) -> Result<ArrayVec<(u8, Intent), 2>, Failure> {
         let signal = job.signal;
         let held = self.held(desk, signal).await?;
-        let mode = mode(desk, &held);
+        let mode = mode(desk, config, &held);
         let legs = closing_legs(signal.action, &held)?;
         if signal.partial && legs.len() > 1 {
             let message = "Both sides are open; close a part with CLOSE_LONG or CLOSE_SHORT.";
@@ -101,7 +102,7 @@ where
             let mut quantity = closing_quantity(signal, leg.exposure.unwrap_or_default())?;
             if desk.market() == Market::Spot {
                 // Of what was bought, fees may have taken a part.
-                let held = desk.balance(instrument.base).await.map_err(no_order)?;
+                let held = desk.balance(instrument.base).await.map_err(no_order(desk))?;
                 let available = held.map_or(Decimal::ZERO, |balance| balance.available);
                 quantity = quantity.min(available);
             }
@@ -130,14 +131,16 @@ where
             FlipGuard::Exchange => self.held(desk, signal).await?,
             FlipGuard::Ledger => self.ledger(desk, signal).await?,
         };
-        let mode = mode(desk, &held);
+        let mode = mode(desk, config, &held);
         let leg = entry_leg(signal.action, &held, mode, config.allow_flip)?;
+        let mut max_notional = None;
         if leverage > 1 && desk.market() != Market::Spot {
             // MEXC keeps a leverage for each side, in one-way mode too.
             let position = Some(leg.position);
-            desk.set_up(signal.symbol, config.margin_mode, leverage, position)
+            max_notional = desk
+                .set_up(signal.symbol, config.margin_mode, leverage, position)
                 .await
-                .map_err(no_order)?;
+                .map_err(no_order(desk))?;
         }
         let (quantity, price) = size(desk, instrument, signal, leverage).await?;
         check_cap(quantity, config.max_position_size)?;
@@ -146,8 +149,17 @@ where
             None => check_price(desk, instrument, signal, false).await,
         };
         let order = Draft { signal, config, leg, mode, quantity, leverage: Some(leverage) };
+        let intent = order.write(desk, instrument, price, (job.key, 0))?;
+        if let Some(max_notional) = max_notional {
+            let held = match config.allow_flip {
+                true => self.ledger(desk, signal).await?,
+                false => held,
+            };
+            let growth = Growth { leg, mode, max_notional, limit: signal.limit_price() };
+            growth.check(desk, &intent, &held, price).await?;
+        }
         let mut intents = ArrayVec::new();
-        intents.push((0, order.write(desk, instrument, price, (job.key, 0))?));
+        intents.push((0, intent));
         Ok(intents)
     }
 
@@ -161,7 +173,7 @@ where
             Ok(positions) => Ok(positions),
             Err(error) => match self.ledger(desk, signal).await {
                 Ok(held) if !held.is_empty() && signal.action.closes() => Ok(held),
-                _ => Err(no_order(error)),
+                _ => Err(no_order(desk)(error)),
             },
         }
     }
@@ -202,12 +214,12 @@ impl Draft<'_> {
         let Self { signal, config, leg, mode, quantity, leverage } = *self;
         let internal = || Failure::new(ErrorCode::Internal, "The order cannot be written down.");
         let client_order_id = client_order_id(key, index).map_err(|_| internal())?;
-        let kind = match (signal.order_type, signal.price) {
-            (OrderType::Limit, Some(price)) => {
+        let kind = match signal.limit_price() {
+            Some(price) => {
                 let time_in_force = TimeInForce::GoodTillCancel;
                 OrderKind::Limit { quantity, price, time_in_force }
             }
-            _ => OrderKind::Market { size: Size::Base(quantity) },
+            None => OrderKind::Market { size: Size::Base(quantity) },
         };
         let mut order =
             NewOrder::new(signal.symbol, leg.side, kind).client_order_id(client_order_id);
@@ -273,16 +285,16 @@ async fn size<D: Exchange>(
         QuantityUnit::Base => return Ok((quantity, None)),
         QuantityUnit::Usdt => quantity,
         QuantityUnit::Percent => {
-            let balance = desk.balance(instrument.quote).await.map_err(no_order)?;
+            let balance = desk.balance(instrument.quote).await.map_err(no_order(desk))?;
             percent_of(balance.map_or(Decimal::ZERO, |balance| balance.available), quantity)?
         }
     };
-    let price = match (signal.order_type, signal.price) {
-        (OrderType::Limit, Some(price)) => price,
-        _ => desk
+    let price = match signal.limit_price() {
+        Some(price) => price,
+        None => desk
             .price(signal.symbol, Duration::ZERO)
             .await
-            .map_err(no_order)?
+            .map_err(no_order(desk))?
             .ok_or(SizingError::NoPrice)?,
     };
     // Spot has no leverage to multiply collateral by.
@@ -325,20 +337,22 @@ fn check_abilities<D: Exchange>(signal: &Signal, desk: &D) -> Result<(), Failure
     Ok(())
 }
 
-fn mode<D: Exchange>(desk: &D, held: &[Position]) -> PositionMode {
-    match held.iter().any(|position| position.hedge) {
+/// The account's position mode: what the exchange tells with a position, else what is configured.
+fn mode<D: Exchange>(desk: &D, config: &ConfigSnapshot, held: &[Position]) -> PositionMode {
+    match held.iter().any(|position| position.hedge) || config.hedged.contains(&desk.venue()) {
         true => PositionMode::Hedge,
         false => desk.position_mode(),
     }
 }
 
 /// An error before the order: whatever is not known, there is no order.
-fn no_order(error: Error) -> Failure {
-    match error {
+fn no_order<D: Exchange>(desk: &D) -> impl Fn(Error) -> Failure {
+    let now = desk.venue_now();
+    move |error| match error {
         Error::Unknown(_) => {
             Failure::new(ErrorCode::ExchangeUnavailable, "The exchange did not answer.")
         }
-        error => Failure::from(&error),
+        error => Failure::of(&error, now),
     }
 }
 

@@ -255,6 +255,16 @@ impl QueueMessage {
 
     /// Reads and checks a message.
     ///
+    /// ```
+    /// use hoox_router::QueueMessage;
+    ///
+    /// let body = br#"{"requestId":"r","exchange":"bybit","action":"LONG","symbol":"BTCUSDT",
+    ///     "quantity":0.10,"idempotencyKey":"idemp:k:live","queuedAt":"2026-01-31T12:00:00Z"}"#;
+    /// let message = QueueMessage::parse(body).unwrap();
+    /// assert_eq!(message.signal().quantity.unwrap().to_string(), "0.10");
+    /// assert!(QueueMessage::parse(b"{}").is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidMessage`], which names the field and never repeats the content.
     pub fn parse(body: &[u8]) -> Result<Self, InvalidMessage> {

@@ -32,6 +32,18 @@ pub enum Admission {
 }
 
 /// Counts one signal in `window`, or begins a new one. A `limit` of 0 admits everything.
+///
+/// ```
+/// use core::time::Duration;
+/// use hoox_connector::Timestamp;
+/// use hoox_router::{Admission, admit};
+///
+/// let (mut window, minute) = (None, Duration::from_secs(60));
+/// let mut at = |ms| admit(&mut window, 1, minute, Timestamp::from_millis(ms));
+/// assert_eq!(at(0), Admission::Admitted);
+/// assert_eq!(at(15_000), Admission::Refused { retry_after: Duration::from_secs(45) });
+/// assert_eq!(at(60_000), Admission::Admitted);
+/// ```
 pub fn admit(
     window: &mut Option<RateWindow>,
     limit: u32,

@@ -5,7 +5,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::signal::text;
+use crate::check::{self, text};
 use crate::{Signal, Violation};
 
 /// The longest body that is parsed (gateway.md §2, Later).
@@ -111,7 +111,7 @@ impl<'a> RawSignal<'a> {
     /// # Errors
     /// Every [`Violation`], one per field.
     pub fn validate(&self) -> Result<Signal, Vec<Violation>> {
-        Signal::validate(self)
+        check::validate(self)
     }
 
     pub(crate) fn get(&self, field: Field) -> Option<&'a RawValue> {

@@ -108,6 +108,17 @@ impl RouteError {
 /// (trade.md §4). `symbol_override` is the value of the symbol's routing key, read only while
 /// dynamic routing is on.
 ///
+/// ```
+/// use hoox_connector::Venue;
+/// use hoox_router::{ChoiceReason, ConfigSnapshot, RouteError, choose};
+///
+/// let config = ConfigSnapshot::parse(|key| (key == "exchange:mexc:enabled").then_some("false"));
+/// let choice = choose(&config, None, Some(Venue::Binance))?;
+/// assert_eq!((choice.venue, choice.reason), (Venue::Binance, ChoiceReason::Signal));
+/// assert_eq!(choose(&config, None, Some(Venue::Mexc)), Err(RouteError::Disabled(Venue::Mexc)));
+/// # Ok::<(), RouteError>(())
+/// ```
+///
 /// # Errors
 /// [`RouteError::Unknown`] or [`RouteError::Disabled`].
 pub fn choose(

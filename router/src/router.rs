@@ -9,9 +9,9 @@ use hoox_signer::Secret;
 use crate::health::HealthBook;
 use crate::record::Queued;
 use crate::{
-    Admission, Answer, ConfigSnapshot, ConfigStore, Exchanges, Failure, Gate, IdempotencyKey,
-    NoQueue, Queue, QueueMessage, QueueMode, RefusedSignal, RequestId, Signal, SignalStore, Step,
-    Trace, VenueHealth,
+    Admission, Answer, ConfigSnapshot, ConfigStore, ConfigWarning, Exchanges, Failure, Gate,
+    IdempotencyKey, LogEntry, LogLevel, NoQueue, Queue, QueueMessage, QueueMode, RefusedSignal,
+    RequestId, Signal, SignalStore, Step, Trace, VenueHealth,
 };
 
 /// Settings of a [`Router`] that do not change while it runs.
@@ -81,6 +81,8 @@ pub struct Router<S, K, E, C, Q = NoQueue> {
     pub(crate) health: HealthBook,
     /// The records that some task of this process is carrying on with.
     active: Mutex<HashSet<(RequestId, u8)>>,
+    /// What was told already of the configuration.
+    warned: Mutex<Vec<ConfigWarning>>,
 }
 
 /// A signal on its way.
@@ -99,15 +101,15 @@ impl<S, K: ConfigStore, E, C> Router<S, K, E, C> {
     /// A router with settings of its own, without a queue.
     pub fn with_settings(store: S, config: K, exchanges: E, clock: C, settings: Settings) -> Self {
         let gate = Gate::new(config, &settings.passkeys, settings.config_max_age);
-        let (health, active) = Default::default();
-        Self { store, queue: NoQueue, gate, exchanges, clock, settings, health, active }
+        let (health, active, warned) = Default::default();
+        Self { store, queue: NoQueue, gate, exchanges, clock, settings, health, active, warned }
     }
 
     /// The same with a queue, which `webhooks:queue_mode` then makes use of (gateway.md §9). Its
     /// consumer hands every message to [`consume`](Self::consume).
     pub fn with_queue<Q>(self, queue: Q) -> Router<S, K, E, C, Q> {
-        let Self { store, gate, exchanges, clock, settings, health, active, .. } = self;
-        Router { store, queue, gate, exchanges, clock, settings, health, active }
+        let Self { store, gate, exchanges, clock, settings, health, active, warned, .. } = self;
+        Router { store, queue, gate, exchanges, clock, settings, health, active, warned }
     }
 }
 
@@ -217,7 +219,9 @@ where
         match self.store.admit(screened.caller, screened.limit, window, incoming.at).await {
             Ok(Admission::Admitted) => {}
             Ok(Admission::Refused { retry_after }) => {
-                return Err(Failure::too_many_signals(retry_after));
+                let failure = Failure::too_many_signals(retry_after);
+                self.log(incoming, screened.signal.as_ref().ok(), &failure).await;
+                return Err(failure);
             }
             Err(_) => return Err(Failure::store_unavailable()),
         }
@@ -230,6 +234,21 @@ where
                 self.log(incoming, None, &failure).await;
                 Err(failure)
             }
+        }
+    }
+
+    /// Logs what cannot be read of the configuration, once for as long as it stays so.
+    pub(crate) async fn report_config(&self) {
+        let config = self.config().await;
+        let before = {
+            let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+            core::mem::replace(&mut *warned, config.warnings.clone())
+        };
+        for warning in config.warnings.iter().filter(|warning| !before.contains(warning)) {
+            let (at, level, service) = (self.clock.now(), LogLevel::Warn, "config");
+            let (message, request_id) = (warning.to_string(), None);
+            let details = String::new();
+            self.store.log(&LogEntry { at, level, service, message, request_id, details }).await;
         }
     }
 

@@ -71,7 +71,15 @@ pub fn percent_of(whole: Decimal, percent: Decimal) -> Result<Decimal, SizingErr
     Ok(part.normalize())
 }
 
-/// Refuses a quantity above the cap (data.md §3, `trade:max_position_size`).
+/// Refuses a quantity above the cap, both in the base asset (data.md §3, `trade:max_position_size`).
+///
+/// ```
+/// use hoox_connector::Decimal;
+/// use hoox_router::check_cap;
+///
+/// assert!(check_cap(Decimal::ONE, None).is_ok());
+/// assert!(check_cap(Decimal::TEN, Some(Decimal::ONE)).is_err());
+/// ```
 ///
 /// # Errors
 /// [`SizingError::AboveCap`].

@@ -7,6 +7,29 @@ use hoox_connector::{Clock, Timestamp};
 /// on at the pace of monotonic time until the other has caught up.
 ///
 /// Keys, windows and waits therefore never come to life again because somebody set a clock.
+///
+/// ```
+/// use core::time::Duration;
+/// use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+/// use hoox_connector::{Clock, Timestamp};
+/// use hoox_router::SteadyClock;
+///
+/// static WALL: AtomicU64 = AtomicU64::new(5_000);
+/// struct Hands;
+///
+/// impl Clock for Hands {
+///     fn now(&self) -> Timestamp {
+///         Timestamp::from_millis(WALL.load(SeqCst))
+///     }
+/// #   fn monotonic(&self) -> Duration { Duration::ZERO }
+/// #   async fn sleep(&self, _: Duration) {}
+/// }
+///
+/// let clock = SteadyClock::new(Hands);
+/// assert_eq!(clock.now().as_millis(), 5_000);
+/// WALL.store(1_000, SeqCst); // somebody sets it back
+/// assert_eq!(clock.now().as_millis(), 5_000);
+/// ```
 #[derive(Debug, Clone)]
 pub struct SteadyClock<C> {
     clock: C,

@@ -44,6 +44,17 @@ impl Step {
 }
 
 /// When each step of one signal was done, in microseconds since it was received.
+///
+/// ```
+/// use core::time::Duration;
+/// use hoox_router::{Step, Trace};
+///
+/// let mut trace = Trace::begin(Duration::from_micros(100));
+/// trace.mark(Step::Validated, Duration::from_micros(104));
+/// trace.mark(Step::Reserved, Duration::from_micros(110));
+/// assert_eq!(trace.done_at(Step::Reserved), Some(10));
+/// assert_eq!(trace.durations().last(), Some((Step::Reserved, 6)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Trace {
     #[serde(skip)]

@@ -472,7 +472,6 @@ fn fills_are_read_on_both_markets() {
 #[test]
 fn settings_that_took_effect_are_changes() {
     for (kind, name) in [
-        (Kind::SetLeverage, "linear_set_leverage"),
         (Kind::SetMarginMode, "linear_set_margin_type"),
         (Kind::SetPositionMode, "linear_set_margin_type"),
         (Kind::CancelAll, "linear_set_margin_type"),
@@ -488,6 +487,21 @@ fn settings_that_took_effect_are_changes() {
         let reply = read(&linear(), kind, name).unwrap();
         assert!(matches!(reply, Reply::Changed(Change::Unchanged)), "{kind:?} {reply:?}");
     }
+}
+
+#[test]
+fn a_leverage_tells_how_large_a_position_may_grow() {
+    let reply = read(&linear(), Kind::SetLeverage, "linear_set_leverage").unwrap();
+    let max_notional = "1000000".parse().unwrap();
+    assert!(matches!(reply, Reply::Changed(change) if change == Change::Bounded { max_notional }));
+    for bound in ["\"INF\"", "\"\"", "\"0\"", "null", "-1", "{}", "\"1e400\""] {
+        let body = format!(r#"{{"leverage":21,"maxNotionalValue":{bound},"symbol":"BTCUSDT"}}"#);
+        let reply = decode(&linear(), Kind::SetLeverage, 200, &body).unwrap();
+        assert!(matches!(reply, Reply::Changed(Change::Applied)), "{bound}: {reply:?}");
+    }
+    let number = r#"{"leverage":21,"maxNotionalValue":250000.50,"symbol":"BTCUSDT"}"#;
+    let reply = decode(&linear(), Kind::SetLeverage, 200, number).unwrap();
+    assert!(matches!(reply, Reply::Changed(Change::Bounded { .. })), "{reply:?}");
 }
 
 #[test]

@@ -82,6 +82,9 @@ pub trait Exchange {
     /// Makes margin mode and leverage of a symbol what they should be; does nothing where they are
     /// known to be so. "Already set" is success. `position` names the side, where they differ by it.
     ///
+    /// Tells the largest value that a position of the symbol may grow to at this leverage, in the
+    /// quote asset; `None` where the exchange does not say.
+    ///
     /// # Errors
     /// [`Error`]; then no order may be placed.
     fn set_up(
@@ -90,7 +93,7 @@ pub trait Exchange {
         margin_mode: MarginMode,
         leverage: u32,
         position: Option<PositionSide>,
-    ) -> impl Future<Output = Result<(), Error>>;
+    ) -> impl Future<Output = Result<Option<Decimal>, Error>>;
 
     /// Signs and sends an order.
     ///

@@ -158,6 +158,8 @@ pub enum Filter {
     MaxNotional,
     /// Leverage above the maximum.
     MaxLeverage,
+    /// The position would be worth more than the exchange allows at its leverage.
+    LeverageBracket,
     /// More digits than can be computed with exactly.
     Precision,
 }
@@ -181,6 +183,7 @@ impl Filter {
             Self::MinNotional => "minimum notional",
             Self::MaxNotional => "maximum notional",
             Self::MaxLeverage => "maximum leverage",
+            Self::LeverageBracket => "maximum position at this leverage",
             Self::Precision => "exact precision",
         }
     }

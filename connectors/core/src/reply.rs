@@ -52,6 +52,12 @@ pub enum Change {
     Applied,
     /// It was so already.
     Unchanged,
+    /// A leverage is as asked for, whether or not it was so before, and no position may grow beyond a
+    /// value at it.
+    Bounded {
+        /// The largest value of a position of this symbol at this leverage, in the quote asset.
+        max_notional: Decimal,
+    },
 }
 
 /// An order was taken; whether and how it filled is another question.

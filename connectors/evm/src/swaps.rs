@@ -290,9 +290,9 @@ impl<T: Transport, C: Clock, S: TransactionStore> Exchange for Swaps<T, C, S> {
         _margin_mode: MarginMode,
         leverage: u32,
         _position: Option<PositionSide>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Decimal>, Error> {
         match leverage {
-            0 | 1 => Ok(()),
+            0 | 1 => Ok(None),
             _ => Err(rejected(RejectReason::Leverage, "a swap has no leverage").into()),
         }
     }

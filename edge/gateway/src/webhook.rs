@@ -96,7 +96,7 @@ impl Incoming {
         let signal = match screened.signal {
             Ok(signal) => signal,
             Err(failure) => {
-                counted.await?;
+                let failure = counted.await.err().unwrap_or(failure);
                 self.note(None, &failure);
                 return Err(failure);
             }
@@ -110,6 +110,7 @@ impl Incoming {
             if locked.is_ok() {
                 self.context.wait_until(async move { lock.release().await });
             }
+            self.note(Some(signal), &failure);
             return Err(failure);
         }
         if let Err(failure) = locked {

@@ -84,7 +84,7 @@ impl Exchange for Seat {
         margin_mode: MarginMode,
         leverage: u32,
         position: Option<PositionSide>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Decimal>, Error> {
         each!(self, it => it.set_up(symbol, margin_mode, leverage, position).await)
     }
 

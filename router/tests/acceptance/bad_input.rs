@@ -93,6 +93,34 @@ async fn each_malformed_configuration_value_is_safe_and_warned_of() {
     }
 }
 
+/// What cannot be read is in the log, once, and again when it was right in between.
+#[tokio::test]
+async fn what_cannot_be_read_of_the_configuration_is_logged_without_the_value() {
+    let world = World::new();
+    let warned = || {
+        let log = world.store.log_entries();
+        let config = log.iter().filter(|entry| entry.service == "config");
+        config.map(|entry| entry.message.clone()).collect::<Vec<_>>()
+    };
+    world.router.recover().await.unwrap();
+    assert!(warned().is_empty());
+    world.set("trade:default_leverage", "sekret");
+    for _ in 0..3 {
+        world.router.recover().await.unwrap();
+    }
+    assert_eq!(warned().len(), 1);
+    assert!(warned()[0].contains("trade:default_leverage") && !warned()[0].contains("sekret"));
+    world.set("trade:default_leverage", "3");
+    world.router.recover().await.unwrap();
+    world.set("trade:default_leverage", "sekret");
+    world.router.config_store().set_available(false);
+    world.router.recover().await.unwrap();
+    assert!(warned()[1].contains("cannot be read"), "{:?}", warned());
+    world.router.config_store().set_available(true);
+    world.router.recover().await.unwrap();
+    assert_eq!(warned().len(), 3);
+}
+
 /// Without any value but the passkey, everything has its documented default; without the passkey
 /// nobody is known.
 #[tokio::test]

@@ -42,6 +42,10 @@ pub(crate) enum Next {
     Unconnected,
     /// Takes it and ends it without a fill.
     Expire,
+    /// Fills half of it and ends it.
+    Half,
+    /// Has shut us out until so much later, and says so as a moment.
+    Ban(Duration),
     /// Takes the order, and never comes back.
     Hang,
 }
@@ -96,6 +100,7 @@ struct Inner {
     silent: bool,
     silent_once_placed: bool,
     leverage_error: Option<RejectReason>,
+    max_notional: Option<Decimal>,
 }
 
 impl FakeDesk {
@@ -151,6 +156,11 @@ impl FakeDesk {
 
     pub(crate) fn refuse_leverage(&self, reason: RejectReason) {
         self.inner().leverage_error = Some(reason);
+    }
+
+    /// Bounds the value of a position, whatever its leverage.
+    pub(crate) fn bound_positions(&self, max_notional: &str) {
+        self.inner().max_notional = Some(dec(max_notional));
     }
 
     pub(crate) fn calls(&self) -> Vec<String> {
@@ -226,11 +236,12 @@ impl Exchange for FakeDesk {
         mode: MarginMode,
         leverage: u32,
         position: Option<PositionSide>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Decimal>, Error> {
         self.note(format!("set up {mode:?} {leverage} {position:?}"))?;
-        match self.inner().leverage_error {
+        let inner = self.inner();
+        match inner.leverage_error {
             Some(reason) => Err(Error::Rejected(Rejection::new(reason, -4028, "leverage"))),
-            None => Ok(()),
+            None => Ok(inner.max_notional),
         }
     }
 
@@ -303,6 +314,17 @@ impl Exchange for FakeDesk {
                 report.filled_quantity = Decimal::ZERO;
                 take(report, 0);
                 Ok(Outcome::Acknowledged(report))
+            }
+            Next::Half => {
+                report.status = OrderStatus::Expired;
+                report.filled_quantity /= Decimal::TWO;
+                take(report, 0);
+                Ok(Outcome::Acknowledged(report))
+            }
+            Next::Ban(wait) => {
+                let until = Some(self.clock.now().after(wait));
+                let throttle = Throttle::new(ThrottleKind::Banned);
+                Err(Refused::Throttled(Throttle { until, ..throttle }))
             }
             Next::Hang => {
                 take(report, 0);

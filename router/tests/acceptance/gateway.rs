@@ -253,6 +253,33 @@ async fn refused_signals_are_logged_once_their_sender_is_known() {
     assert_eq!(refusals.len(), 1);
     assert_eq!(refusals[0].code.as_str(), "CREDENTIALS_MISSING");
     assert!(refusals[0].signal.is_some());
+    // Every signal is written down (trade.md §13), those beyond the limit too.
+    world.set("webhook:rate_limit_per_minute", "1");
+    world.clock.advance(Duration::from_secs(60));
+    for status in [200, 429] {
+        assert_eq!(world.send(&format!(r#""idempotencyKey":"{status}""#)).await.status, status);
+    }
+    let refusals = world.store.refusals();
+    assert_eq!((refusals.len(), refusals[1].code.as_str()), (2, "RATE_LIMITED"));
+    assert!(refusals[1].signal.is_some());
+}
+
+/// A digest with a typing error in it: what the secrets say must not open in its place.
+#[tokio::test]
+async fn a_broken_digest_authenticates_nobody_and_is_warned_of() {
+    let world = World::new();
+    let mut settings = Settings::default();
+    settings.passkeys = vec![Secret::from("from the environment")];
+    settings.config_max_age = Duration::ZERO;
+    let (store, desks) = (Arc::clone(&world.store), Arc::clone(&world.desks));
+    let config = MemoryConfig::from_iter([("webhooks:api_key", "sha256:12zz")]);
+    let router = Router::with_settings(store, config, desks, world.clock.clone(), settings);
+    let signal = body(r#""apiKey":"from the environment""#);
+    let send = async || router.handle(signal.as_bytes(), None, next_id()).await.status;
+    assert_eq!(send().await, 401);
+    assert_eq!(router.config().await.warnings[0].key, "webhooks:api_key");
+    router.config_store().set("webhooks:api_key", "your_key");
+    assert_eq!(send().await, 200);
 }
 
 #[test]

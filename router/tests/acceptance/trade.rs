@@ -224,6 +224,39 @@ async fn leverage_is_set_before_the_order_and_its_failure_aborts() {
     assert!(!world.desk().calls().iter().any(|call| call.starts_with("set up")));
 }
 
+/// "Leverage is checked against the exchange's own bracket for the symbol before sending" (trade.md §6).
+#[tokio::test]
+async fn a_position_beyond_the_bracket_of_its_leverage_is_refused_before_it_is_sent() {
+    let world = World::new();
+    // At 30000, 0.01 is worth 300.
+    world.desk().bound_positions("900");
+    let leverage = |key: u32| format!(r#""leverage":10,"idempotencyKey":"{key}""#);
+    assert_eq!(world.send(&leverage(1)).await.status, 200);
+    world.desk().hold(PositionSide::Long, "0.02");
+    assert_eq!(world.send(&leverage(2)).await.status, 200, "up to the bound");
+    world.desk().hold(PositionSide::Long, "0.001");
+    let answer = world.send(&leverage(3)).await;
+    assert_eq!((answer.status, answer.code), (400, Some("VALIDATION_ERROR")));
+    assert!(answer.body.contains("maximum position at this leverage"), "{}", answer.body);
+    assert!(answer.body.contains("930 (bound 900)"), "{}", answer.body);
+    assert_eq!(world.desk().placed().len(), 2);
+    // A limit order counts at its price, and a close not at all.
+    let limit = r#""orderType":"LIMIT","price":26900,"#;
+    assert_eq!(world.send(&format!("{limit}{}", leverage(4))).await.status, 200);
+    assert_eq!(world.send(r#""action":"CLOSE""#).await.status, 200);
+
+    // An order that turns a position counts what is left of it on the other side.
+    for (quantity, status) in [("0.049", 200), ("0.051", 400)] {
+        let world = World::new();
+        world.set("trade:allow_flip", "true");
+        world.desk().bound_positions("900");
+        world.desk().hold(PositionSide::Short, "0.02");
+        let fields = format!(r#""quantity":{quantity},{}"#, leverage(1));
+        assert_eq!(world.send(&fields).await.status, status, "{quantity}");
+        assert_eq!(world.desk().placed().len(), usize::from(status == 200));
+    }
+}
+
 #[tokio::test]
 async fn usdt_sizes_are_collateral_times_leverage_over_price() {
     let world = World::new();
@@ -250,6 +283,23 @@ async fn an_entry_that_would_flip_is_refused_unless_allowed() {
     assert!(world.desk().placed().is_empty());
     world.set("trade:allow_flip", "true");
     assert_eq!(world.send("").await.status, 200);
+}
+
+/// Binance and MEXC tell the position mode only with a position.
+#[tokio::test]
+async fn an_account_configured_as_hedged_opens_the_side_that_is_meant() {
+    let world = World::new();
+    world.set("exchange:bybit:hedge_mode", "true");
+    assert_eq!(world.send("").await.status, 200);
+    let order = *world.desk().placed()[0].order();
+    assert_eq!(order.position_mode, Some(PositionMode::Hedge));
+    assert_eq!((order.side, order.position_side), (Side::Buy, Some(PositionSide::Long)));
+    // The other side is no obstacle, and closes under its own name.
+    world.desk().hold(PositionSide::Short, "1");
+    assert_eq!(world.send(r#""idempotencyKey":"2""#).await.status, 200);
+    assert_eq!(world.send(r#""action":"CLOSE""#).await.status, 200);
+    let order = *world.desk().placed()[2].order();
+    assert_eq!((order.side, order.position_side), (Side::Buy, Some(PositionSide::Short)));
 }
 
 #[tokio::test]
@@ -451,4 +501,24 @@ async fn close_all_leaves_alone_what_is_being_closed_and_says_whom_it_could_not_
     world.desk().set_silent(false);
     world.router.recover().await.unwrap();
     assert_eq!(world.desk().orders(), 2);
+}
+
+#[tokio::test]
+async fn close_all_is_not_done_with_what_filled_in_part() {
+    let world = World::new();
+    world.desk().hold(PositionSide::Long, "0.5");
+    world.desk().script([Next::Half]);
+    let all = world.router.close_all(next_id(), false).await;
+    assert_eq!(json(&all.closes[0].answer)["result"]["status"], "Partial");
+    assert!(!all.is_complete(), "half of it is still open");
+    assert!(world.router.close_all(next_id(), false).await.is_complete());
+}
+
+#[tokio::test]
+async fn an_exchange_that_has_shut_us_out_says_when_to_come_again() {
+    let world = World::new();
+    world.desk().script([Next::Ban(Duration::from_secs(90))]);
+    let answer = world.send("").await;
+    assert_eq!((answer.status, answer.code), (429, Some("RATE_LIMITED")));
+    assert_eq!(answer.retry_after, Some(90));
 }

@@ -6,9 +6,10 @@ use hoox_connector::json::{self, Integer, MaybeNumber, Number, lenient};
 use hoox_connector::{
     Accepted, Asked, Asset, Balance, Change, ClientOrderId, Decimal, FundingRate, Headers, Market,
     OperationKind as Kind, OrderId, OrderReport, Position, PositionSide, RejectReason, Rejection,
-    Reply, Symbol, Ticker, VenueError,
+    Reply, Symbol, Ticker, VenueError, parse_decimal,
 };
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::words::{AlgoStatus, PositionSide_, Side_, Tif, millis};
 use super::{either, malformed};
@@ -38,7 +39,7 @@ pub(super) fn decode(asked: &Asked<'_>, body: &[u8]) -> Result<Reply, VenueError
             Reply::Balances(account.assets().iter().map(LinearAsset::balance).collect())
         }),
         Kind::SetLeverage => {
-            json::read::<Leverage>(op, body).map(|_| Reply::Changed(Change::Applied))
+            json::read(op, body).map(|it: Leverage<'_>| Reply::Changed(it.change()))
         }
         Kind::CreateListenKey => {
             json::read(op, body).map(|it: ListenKey<'_>| Reply::ListenKey(it.listen_key.into()))
@@ -283,9 +284,23 @@ impl LinearAsset {
 }
 
 #[derive(Deserialize)]
-struct Leverage {
+struct Leverage<'a> {
     #[serde(rename = "leverage")]
     _leverage: u32,
+    #[serde(default, borrow, rename = "maxNotionalValue")]
+    max_notional: Option<&'a RawValue>,
+}
+
+impl Leverage<'_> {
+    /// A bound that is no number is none: Binance has been seen to write `INF`.
+    fn change(&self) -> Change {
+        let text = self.max_notional.map(|raw| raw.get().trim_matches('"'));
+        let bound = text.and_then(|text| parse_decimal(text).ok());
+        match bound.filter(|bound| *bound > Decimal::ZERO) {
+            Some(max_notional) => Change::Bounded { max_notional },
+            None => Change::Applied,
+        }
+    }
 }
 
 /// `{"code":200,"msg":"success"}`.

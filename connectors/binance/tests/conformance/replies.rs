@@ -40,7 +40,11 @@ impl Venue {
                 Reply::Changed(Change::Applied),
             ) if !self.is_spot() => json!({"code": 200, "msg": "success"}),
             (Kind::SetLeverage, Reply::Changed(Change::Applied)) => {
-                json!({"leverage": 7, "maxNotionalValue": "1000000", "symbol": "BTCUSDT"})
+                json!({"leverage": 7, "maxNotionalValue": "INF", "symbol": "BTCUSDT"})
+            }
+            (Kind::SetLeverage, Reply::Changed(Change::Bounded { max_notional })) => {
+                let bound = max_notional.to_string();
+                json!({"leverage": 7, "maxNotionalValue": bound, "symbol": "BTCUSDT"})
             }
             (Kind::SetMarginMode, Reply::Changed(Change::Unchanged)) => {
                 json!({"code": -4046, "msg": "No need to change margin type."})

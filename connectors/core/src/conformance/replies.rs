@@ -157,6 +157,12 @@ pub(super) fn settings(check: &mut Check<'_>) {
         there = true;
         must_tell(check, kind, &Reply::Changed(Change::Applied), Detail::Full);
     }
+    // Some venues tell what the leverage bounds, some do not.
+    if check.supports(Kind::SetLeverage) {
+        let max_notional = Decimal::new(12_345_678, 1);
+        let bounded = Reply::Changed(Change::Bounded { max_notional });
+        tell(check, Kind::SetLeverage, &bounded, Detail::Full);
+    }
     if !there {
         check.set_not_supported();
     }

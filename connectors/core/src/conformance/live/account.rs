@@ -1,8 +1,8 @@
 //! The account and the market: clock, rules, prices, balances, settings, positions.
 
 use crate::{
-    Change, Clock, Decimal, ExchangeProvider, MarginMode, Operation, OperationKind as Kind,
-    PositionMode, PositionSide, Refused, RejectReason, Side, Transport,
+    Clock, Decimal, ExchangeProvider, MarginMode, Operation, OperationKind as Kind, PositionMode,
+    PositionSide, Refused, RejectReason, Side, Transport,
 };
 
 use super::stage::{At, is_not_supported};
@@ -74,7 +74,7 @@ pub(super) async fn settings<P: ExchangeProvider, T: Transport, C: Clock>(
     ] {
         for _ in 0..2 {
             match at.client.set(&op).await {
-                Ok(Change::Applied | Change::Unchanged) => there = true,
+                Ok(_) => there = true,
                 Err(error) if is_not_supported(&error) => {}
                 Err(error) => {
                     return Err(Stop::Failed(format!("{}: {error}", op.kind().as_str())));

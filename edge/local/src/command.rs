@@ -5,7 +5,7 @@ pub(crate) mod close_all;
 pub(crate) mod config;
 pub(crate) mod dead_letters;
 pub(crate) mod kill_switch;
-mod manifest;
+pub(crate) mod manifest;
 pub(crate) mod rows;
 mod running;
 mod show;

@@ -1,12 +1,16 @@
 //! Configuration in a file, JSON or TOML, that may be edited while the server runs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use hoox_router::{ConfigSnapshot, ConfigStore, ConfigUnavailable};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::command::config::known_key;
 use crate::store::{SWITCH, SqliteStore};
 
 /// The largest file that is read.
@@ -20,18 +24,32 @@ const FILE_MAX: u64 = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct FileConfig {
     path: PathBuf,
+    /// The names in it that are no keys, which were warned of.
+    unknown: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl FileConfig {
     /// Configuration in `path`, which must be readable now.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let config = Self { path: path.to_owned() };
+        let config = Self { path: path.to_owned(), unknown: Arc::default() };
         config.read().with_context(|| format!("cannot read {}", path.display()))?;
         Ok(config)
     }
 
     fn read(&self) -> anyhow::Result<HashMap<String, String>> {
-        read(&self.path)
+        let values = read(&self.path)?;
+        let mut unknown = BTreeSet::new();
+        for name in values.keys() {
+            if let Err(error) = known_key(name) {
+                unknown.insert(error.to_string());
+            }
+        }
+        let mut before = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        for problem in unknown.difference(&before) {
+            tracing::warn!(file = %self.path.display(), "{problem}");
+        }
+        *before = unknown;
+        Ok(values)
     }
 }
 
@@ -57,9 +75,36 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<HashMap<String, String>> {
 
 /// Values as they are written: JSON-encoded texts are as good as raw ones.
 fn json_values(text: &str) -> anyhow::Result<HashMap<String, String>> {
-    let values: HashMap<String, Box<RawValue>> =
-        serde_json::from_str(text).context("it is no JSON object")?;
-    Ok(values.into_iter().map(|(key, value)| (key, value.get().to_owned())).collect())
+    let values: JsonValues = serde_json::from_str(text)
+        .context("it is no JSON object of keys and values, each key once")?;
+    Ok(values.0)
+}
+
+/// A JSON object; of a key that is there twice nobody knows which one is meant.
+struct JsonValues(HashMap<String, String>);
+
+impl<'de> Deserialize<'de> for JsonValues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = JsonValues;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<JsonValues, M::Error> {
+                let mut values = HashMap::new();
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    if values.insert(key, value.get().to_owned()).is_some() {
+                        return Err(M::Error::custom("a key is there twice"));
+                    }
+                }
+                Ok(JsonValues(values))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
 }
 
 fn toml_values(text: &str) -> anyhow::Result<HashMap<String, String>> {
@@ -119,6 +164,33 @@ mod tests {
         "trade:routing",
         "webhooks:api_key",
     ];
+
+    #[tokio::test]
+    async fn a_key_that_is_there_twice_is_a_file_that_cannot_be_read() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("config.json", r#"{"trade:kill_switch": true, "trade:kill_switch": false}"#),
+            ("config.toml", "\"trade:kill_switch\" = true\n\"trade:kill_switch\" = false"),
+        ] {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            assert!(FileConfig::open(&path).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_key_is_remembered_for_as_long_as_it_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.json");
+        std::fs::write(&path, r#"{"trade:killswitch": true}"#).unwrap();
+        let config = FileConfig::open(&path).unwrap();
+        let told = || config.unknown.lock().unwrap().iter().cloned().collect::<Vec<_>>();
+        assert_eq!(told().len(), 1);
+        assert!(told()[0].contains("did you mean trade:kill_switch?"), "{:?}", told());
+        std::fs::write(&path, r#"{"trade:kill_switch": true}"#).unwrap();
+        config.read().unwrap();
+        assert!(told().is_empty());
+    }
 
     async fn snapshot(config: &FileConfig) -> Option<ConfigSnapshot> {
         let values = config.load(&KEYS).await.ok()?;

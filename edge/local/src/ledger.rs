@@ -6,9 +6,11 @@
 //! transactions that it sees within a second. Decimals are text, moments milliseconds since 1970.
 
 mod life;
+mod pending;
 mod pnl;
 mod rows;
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -131,7 +133,7 @@ impl Ledger {
         Ok(Self { path, connection })
     }
 
-    /// Trades, newest first.
+    /// Trades, newest first; those on their way too.
     ///
     /// # Errors
     /// [`LedgerError::Database`].
@@ -140,11 +142,14 @@ impl Ledger {
         let condition = "(?1 IS NULL OR exchange = ?1) AND (?2 IS NULL OR symbol = ?2)
              AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR test = ?4) AND created_at >= ?5
              ORDER BY created_at DESC, id DESC LIMIT ?6";
-        self.all(
-            &TradeRow::select(condition),
-            params![exchange, symbol, status, test, millis(*since), limit],
-            TradeRow::read,
-        )
+        let params = params![exchange, symbol, status, test, millis(*since), limit];
+        self.at_once(|| {
+            let mut rows = self.all(&TradeRow::select(condition), params, TradeRow::read)?;
+            rows.extend(pending::trades(self, filter)?);
+            rows.sort_by_key(|row| Reverse(row.created_at));
+            rows.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
+            Ok(rows)
+        })
     }
 
     /// Positions, the open ones or all, by exchange and symbol.
@@ -187,7 +192,13 @@ impl Ledger {
         let condition = "(?1 IS NULL OR symbol = ?1) AND (?2 IS NULL OR outcome = ?2)
              AND timestamp >= ?3 ORDER BY timestamp DESC, signal_id DESC LIMIT ?4";
         let params = params![symbol, outcome, millis(*since) / 1_000, limit];
-        self.all(&SignalRow::select(condition), params, SignalRow::read)
+        self.at_once(|| {
+            let mut rows = self.all(&SignalRow::select(condition), params, SignalRow::read)?;
+            rows.extend(pending::signals(self, filter)?);
+            rows.sort_by_key(|row| Reverse(row.timestamp));
+            rows.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
+            Ok(rows)
+        })
     }
 
     /// The signals that wait in the queue, in the order in which they are due.
@@ -283,6 +294,14 @@ impl Ledger {
             transaction.commit()
         };
         write().map_err(|cause| self.failed(cause))
+    }
+
+    /// Several reads of one moment.
+    fn at_once<T>(&self, read: impl FnOnce() -> Read<T>) -> Read<T> {
+        // Ends when it is dropped, having changed nothing.
+        let moment = self.connection.unchecked_transaction();
+        let _moment = moment.map_err(|cause| self.failed(cause))?;
+        read()
     }
 
     fn all<T>(

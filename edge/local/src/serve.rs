@@ -12,6 +12,8 @@ use hoox_router::Passkey;
 use hoox_signer::Secret;
 use tokio::net::TcpListener;
 
+use crate::command::config::known_key;
+use crate::command::manifest::target;
 use crate::recorder::Recorder;
 use crate::risk::RiskLoop;
 use crate::server::{Listening, Shared};
@@ -259,6 +261,8 @@ fn parse_url(text: &str, schemes: [&str; 2]) -> Result<(Venue, String), String> 
 }
 
 fn parse_pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("not KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
+    let (name, value) = text.split_once('=').ok_or("not KEY=VALUE")?;
+    let key = known_key(name).map_err(|error| error.to_string())?;
+    let value = key.check(name, value).map_err(|error| error.to_string())?;
+    Ok((target(key, name), value))
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use common::{PASSKEY, Serve, post, signal, venue};
 use hoox_connector::{Clock, SystemClock};
-use hoox_ledger::ledger::{Ledger, LedgerError, PnlFilter, TradeFilter};
+use hoox_ledger::ledger::{Ledger, LedgerError, PnlFilter, SignalFilter, TradeFilter};
+use hoox_venue::{FaultKind, FaultPlan};
 
 const EVERYWHERE: [&str; 2] = ["--config", "webhooks:queue_mode=queue_everywhere"];
 
@@ -63,6 +64,44 @@ async fn queued_signals_and_their_locks_survive_sigkill() {
         assert!(!serde_json::to_string(&life).unwrap().contains(PASSKEY));
     }
     assert_eq!(ledger.life("nobody").unwrap(), None);
+}
+
+/// The row comes before the exchange's answer (trade.md §10), and stays when the program dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_on_its_way_is_a_pending_row_for_as_long_as_nobody_knows() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::start(&venue, data.path(), &[]);
+    let rates = std::collections::BTreeMap::from([(FaultKind::Delay, 1_000_000)]);
+    let ms = std::collections::BTreeMap::from([(FaultKind::Delay, 60_000)]);
+    let plan = FaultPlan { seed: 1, rates, ms, on: Some("/fapi/v1/order".into()) };
+    assert!(venue.with(|exchange| exchange.set_fault_plan(Some(&plan))));
+    let url = serve.url.clone();
+    let body = signal(r#""exchange":"binance","action":"LONG","symbol":"SOLUSDT","quantity":2.50"#);
+    let sent = tokio::spawn(async move {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        client.post(format!("{url}/webhook")).body(body).send().await.is_ok()
+    });
+    let pending = TradeFilter { status: Some("TRADE_PENDING"), ..TradeFilter::default() };
+    let on_its_way = |ledger: &Ledger| ledger.trades(&pending).unwrap().len() == 1;
+    until(data.path(), on_its_way).await;
+    serve.kill();
+    assert!(!sent.await.unwrap());
+    let ledger = Ledger::open(data.path()).unwrap();
+    let rows = ledger.trades(&TradeFilter::default()).unwrap();
+    assert_eq!((rows.len(), rows[0].quantity.as_str(), rows[0].side.as_str()), (1, "2.5", "BUY"));
+    let signals = ledger.signals(&SignalFilter::default()).unwrap();
+    assert_eq!((signals.len(), signals[0].outcome.as_str()), (1, "TRADE_PENDING"));
+    assert!(!signals[0].raw_data.as_ref().unwrap().contains(PASSKEY));
+    let elsewhere = TradeFilter { exchange: Some("bybit"), ..TradeFilter::default() };
+    assert!(ledger.trades(&elsewhere).unwrap().is_empty());
+
+    venue.with(|exchange| exchange.set_fault_plan(None));
+    let serve = Serve::start(&venue, data.path(), &[]);
+    let ledger = until(data.path(), |ledger| filled(ledger) == 1).await;
+    assert_eq!(ledger.trades(&TradeFilter::default()).unwrap().len(), 1);
+    assert_eq!(ledger.signals(&SignalFilter::default()).unwrap()[0].outcome, "Filled");
+    drop(serve);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,25 @@ async fn a_data_directory_in_use() {
     fails(&["serve", "--listen", "127.0.0.1:0", "--data-dir", dir], &["another hoox"]);
 }
 
+/// A typing error in a safety switch is told, not written down under a name that nobody reads.
+#[test]
+fn a_configuration_that_no_key_takes() {
+    for (pair, says) in [
+        ("trade:kill_swich=true", "did you mean trade:kill_switch?"),
+        ("trade:max_position_size=lots", "must be a number"),
+        ("webhooks:api_key=your_key", "is none"),
+        ("trade:kill_switch", "not KEY=VALUE"),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let dir = data.path().to_str().unwrap();
+        let output = run(&["serve", "--data-dir", dir, "--config", pair]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{pair}");
+        assert!(error.contains(says), "{error}");
+        assert!(!data.path().join("hoox.db").exists());
+    }
+}
+
 #[test]
 fn every_command_has_help() {
     for command in [

@@ -306,7 +306,7 @@ fn apply_manifest(args: &ManifestArgs) -> anyhow::Result<()> {
 }
 
 /// A key by its name; if there is none, the one that was probably meant.
-pub(super) fn known_key(name: &str) -> anyhow::Result<&'static ConfigKey> {
+pub(crate) fn known_key(name: &str) -> anyhow::Result<&'static ConfigKey> {
     if let Some(key) = ConfigKey::find(name) {
         return Ok(key);
     }

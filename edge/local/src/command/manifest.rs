@@ -68,7 +68,7 @@ pub(super) fn compare(file: &Path, values: &Values) -> anyhow::Result<(Vec<Chang
 }
 
 /// The name under which a key is kept: not its alias.
-pub(super) fn target(key: &ConfigKey, name: &str) -> String {
+pub(crate) fn target(key: &ConfigKey, name: &str) -> String {
     let own = key.alias == Some(name);
     if own { key.name.to_owned() } else { name.to_owned() }
 }

@@ -231,6 +231,16 @@ impl<T: Transport, C: Clock, S> Wallet<T, C, S> {
     pub fn config(&self) -> &WalletConfig {
         &self.config
     }
+
+    /// The same account, nodes and store under another configuration.
+    pub fn under(&self, config: WalletConfig) -> Wallet<T, C, &S>
+    where
+        T: Clone,
+        C: Clone,
+    {
+        let (account, chain, rpc) = (self.account.clone(), self.chain.clone(), self.rpc.clone());
+        Wallet { account, chain, rpc, store: &self.store, config }
+    }
 }
 
 impl<T, C, S> fmt::Debug for Wallet<T, C, S> {

@@ -1,89 +1,42 @@
 //! Accounts on chains: which there are, from a file; their keys and nodes, from the environment.
 
+mod limits;
+mod table;
+mod tend;
+
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
-use hoox_connector::{ReqwestTransport, Symbol, SystemClock, Venue};
-use hoox_evm::{Pair, SwapRules, Swaps};
+use anyhow::{Context, bail};
+use hoox_connector::{ReqwestTransport, SystemClock, Venue};
+use hoox_evm::Swaps;
 use hoox_ledger::transactions::SqliteTransactions;
-use hoox_router::normalize_symbol;
 use hoox_signer::Secret;
-use hoox_wallet::{
-    Account, Address, AllowList, Chain, Mnemonic, Policy, Router, Rpc, RpcUrl, Wallet,
-    WalletConfig, parse_address,
-};
-use serde::{Deserialize, Deserializer};
+use hoox_wallet::{Account, Chain, Mnemonic, Prices, Rpc, RpcUrl, Wallet, WalletConfig};
 
-/// The largest file that is read.
-const FILE_MAX: u64 = 1024 * 1024;
+pub(crate) use limits::{Limited, UsdLimit, ValueLimits};
+pub(crate) use table::{ChainTable, of as table_of, parse_side};
+pub(crate) use tend::looking;
 
-/// How often a swap that is waited for is looked at.
+use limits::Scales;
+use table::{File, PairTable};
+
+/// How often a transaction that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(500);
 
 /// One account on one chain, its transactions in SQLite.
-pub(crate) type LocalSwaps = Swaps<ReqwestTransport, SystemClock, SqliteTransactions>;
+pub(crate) type LocalWallet = Wallet<ReqwestTransport, SystemClock, Limited>;
 
-/// `hoox serve --chains FILE`: a table for each chain, `[ethereum]`, and for signals with
-/// `"test": true`, `[test.ethereum]`.
-#[derive(Debug, Deserialize)]
-struct File {
-    #[serde(default)]
-    test: BTreeMap<String, ChainTable>,
-    #[serde(flatten)]
-    live: BTreeMap<String, ChainTable>,
-}
+/// The same, trading.
+pub(crate) type LocalSwaps = Swaps<ReqwestTransport, SystemClock, Limited>;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChainTable {
-    pairs: Vec<PairTable>,
-    /// The id, where the chain is another than the one of this name: a test chain.
-    chain_id: Option<u64>,
-    /// The router, and its quoter if it is one of Uniswap V3; the table's if none.
-    #[serde(default, deserialize_with = "address")]
-    router: Option<Address>,
-    #[serde(default, deserialize_with = "address")]
-    quoter: Option<Address>,
-    /// The token that wraps the coin; the table's if none.
-    #[serde(default, deserialize_with = "address")]
-    wrapped: Option<Address>,
-    /// Which account of the mnemonic.
-    #[serde(default)]
-    account: u32,
-    slippage_bps: Option<u32>,
-    deadline_seconds: Option<u64>,
-    gas_limit: Option<u64>,
-    max_gas_price_gwei: Option<u64>,
-    confirmations: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PairTable {
-    #[serde(deserialize_with = "side")]
-    base: Address,
-    #[serde(deserialize_with = "side")]
-    quote: Address,
-    symbol: Option<String>,
-    /// The fee of the pool on Uniswap V3.
-    fee: Option<u32>,
-}
-
-/// The fee of a pool of Uniswap V3 that names none, in hundredths of a basis point.
-const POOL_FEE: u32 = 3_000;
-
-/// The accounts that a file names, with whether they are for test signals.
+/// The accounts that a file names (`hoox serve --chains FILE`), with whether they are for test signals.
 pub(crate) fn accounts(file: &Path, data_dir: &Path) -> anyhow::Result<Vec<(bool, LocalSwaps)>> {
     let name = file.display();
-    let length = std::fs::metadata(file).with_context(|| format!("cannot read {name}"))?.len();
-    ensure!(length <= FILE_MAX, "{name} is larger than 1 MiB");
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
-    let File { live, test } = toml::from_str(&text).with_context(|| format!("{name}"))?;
+    let File { live, test } = File::read(file)?;
     let all = live.into_iter().map(|it| (false, it)).chain(test.into_iter().map(|it| (true, it)));
     all.map(|(test, (chain, table))| {
-        let swaps = swaps(&chain, table, test, data_dir);
+        let swaps = swaps(&chain, &table, test, data_dir);
         Ok((test, swaps.with_context(|| format!("[{}{chain}] in {name}", prefix(test)))?))
     })
     .collect()
@@ -93,61 +46,41 @@ const fn prefix(test: bool) -> &'static str {
     if test { "test." } else { "" }
 }
 
-fn swaps(name: &str, table: ChainTable, test: bool, data_dir: &Path) -> anyhow::Result<LocalSwaps> {
+fn swaps(name: &str, table: &ChainTable, test: bool, data: &Path) -> anyhow::Result<LocalSwaps> {
     let venue = name.parse().ok().filter(|venue: &Venue| venue.is_chain());
     let venue = venue.with_context(|| {
         format!("there is no such chain; there are {}", Venue::CHAINS.map(Venue::as_str).join(", "))
     })?;
-    let known = Chain::named(name).context("the wallet does not know the chain")?;
-    let mut chain = match table.chain_id {
-        Some(id) if id != known.id => {
-            ensure!(test, "chain_id is not that of {name}; other chains are test chains");
-            Chain::new(name, id, known.coin)
-        }
-        _ => known,
-    };
-    chain.wrapped = table.wrapped.or(chain.wrapped);
-    chain.router = match (table.router, table.quoter) {
-        (Some(router), Some(quoter)) => Some(Router::V3 { router, quoter, fee: POOL_FEE }),
-        (Some(router), None) => Some(Router::V2 { router }),
-        (None, Some(_)) => bail!("a quoter belongs to a router"),
-        (None, None) => chain.router,
-    };
+    let chain = table.chain(name, test)?;
     let pairs = table.pairs.iter().map(PairTable::read).collect::<anyhow::Result<Vec<_>>>()?;
-    let mut policy = Policy::default();
-    // Nothing is paid to anybody: tokens of these pairs go to the router, and come back from it.
-    let tokens = pairs.iter().flat_map(|pair| [pair.base(), pair.quote()]).chain(chain.wrapped);
-    policy.tokens = AllowList::only(tokens.filter(|token| !token.is_zero()));
-    policy.unlimited = true;
-    let mut config = WalletConfig::new(policy);
-    config.life.poll = POLL;
+    let mut config = WalletConfig::new(table.trading(&pairs, chain.wrapped));
     config.life.confirmations = table.confirmations.unwrap_or(1).max(1);
-    if let Some(gwei) = table.max_gas_price_gwei {
-        config.fees.max_gas_price = Some(u128::from(gwei).saturating_mul(1_000_000_000));
-    }
-    let mut rules = SwapRules::default();
-    rules.slippage_bps = table.slippage_bps.unwrap_or(rules.slippage_bps);
-    rules.deadline = table.deadline_seconds.map_or(rules.deadline, Duration::from_secs);
-    rules.gas_limit = table.gas_limit;
-    let rpc = nodes(&chain, test)?;
-    let store = SqliteTransactions::open(data_dir)?;
-    let wallet = Wallet::new(account(table.account, test)?, chain, rpc, store, config)?;
-    Ok(Swaps::new(venue, wallet, pairs, rules)?)
+    config.fees = table.fees();
+    // A test chain's coins are nobody's money.
+    let values = table.values(!test);
+    let account = (table.account, test);
+    let wallet = wallet(account, chain, data, config, values)?;
+    Ok(Swaps::new(venue, wallet, pairs, table.rules())?)
 }
 
-impl PairTable {
-    fn read(&self) -> anyhow::Result<Pair> {
-        let mut pair = Pair::new(self.base, self.quote);
-        if let Some(symbol) = &self.symbol {
-            let symbol: Symbol =
-                normalize_symbol(symbol).with_context(|| format!("symbol `{symbol}`"))?;
-            pair = pair.called(symbol);
-        }
-        if let Some(fee) = self.fee {
-            pair = pair.with_fee(fee);
-        }
-        Ok(pair)
-    }
+/// The account with this index, or its counterpart for tests, whose transactions are in `data`.
+pub(crate) fn wallet(
+    (index, test): (u32, bool),
+    chain: Chain,
+    data: &Path,
+    mut config: WalletConfig,
+    values: ValueLimits,
+) -> anyhow::Result<LocalWallet> {
+    config.life.poll = POLL;
+    let nodes = nodes(&chain, test)?;
+    let account = account(index, test)?;
+    let url = std::env::var("PRICE_BASE_URL").ok().filter(|url| !url.is_empty());
+    let prices = Prices::new(ReqwestTransport::new()?, SystemClock, url);
+    let reader =
+        Wallet::new(account.clone(), chain.clone(), nodes.clone(), (), WalletConfig::default())?;
+    let store = SqliteTransactions::open(data)?;
+    let store = Limited::new(store, values, Scales { prices, reader });
+    Ok(Wallet::new(account, chain, nodes, store, config)?)
 }
 
 /// The account whose key the environment holds. A live key is never used on a test chain, nor the
@@ -156,6 +89,9 @@ pub(crate) fn account(index: u32, test: bool) -> anyhow::Result<Account> {
     let testnet = if test { "TESTNET_" } else { "" };
     let key_name = format!("WALLET_{testnet}PK_SECRET");
     if let Some(key) = secret(&key_name) {
+        if index > 0 {
+            bail!("{key_name} has one account, number 0; others need a mnemonic");
+        }
         return Account::from_private_key(key.expose()).context(key_name);
     }
     let words_name = format!("WALLET_{testnet}MNEMONIC_SECRET");
@@ -172,10 +108,7 @@ pub(crate) fn account(index: u32, test: bool) -> anyhow::Result<Account> {
 }
 
 /// The nodes of a chain, whose URLs the environment holds, separated by commas.
-pub(crate) fn nodes(
-    chain: &Chain,
-    test: bool,
-) -> anyhow::Result<Rpc<ReqwestTransport, SystemClock>> {
+fn nodes(chain: &Chain, test: bool) -> anyhow::Result<Rpc<ReqwestTransport, SystemClock>> {
     let testnet = if test { "_TESTNET" } else { "" };
     let of_chain = format!("RPC_PROVIDER_URL_{}{testnet}", chain.name.to_ascii_uppercase());
     let of_any = format!("RPC_PROVIDER_URL{testnet}");
@@ -193,24 +126,10 @@ fn secret(name: &str) -> Option<Secret> {
     std::env::var(name).ok().filter(|text| !text.is_empty()).map(Secret::from)
 }
 
-fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Address>, D::Error> {
-    let text = String::deserialize(from)?;
-    parse_address(&text).map(Some).map_err(serde::de::Error::custom)
-}
-
-/// A token, or `coin`.
-fn side<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
-    let text = String::deserialize(from)?;
-    parse_side(&text).map_err(serde::de::Error::custom)
-}
-
-/// A token, or `coin`.
-pub(crate) fn parse_side(text: &str) -> Result<Address, hoox_wallet::AddressError> {
-    if text == "coin" { Ok(Address::ZERO) } else { parse_address(text) }
-}
-
 #[cfg(test)]
 mod tests {
+    use hoox_wallet::U256;
+
     use super::*;
 
     fn read(text: &str) -> anyhow::Result<Vec<(bool, LocalSwaps)>> {
@@ -244,6 +163,9 @@ mod tests {
             (format!("[ethereum]\npairs = [{pair}]\nchain_id = 5"), "other chains are test chains"),
             (format!("[ethereum]\npairs = [{pair}]\nquoter = \"{usdc}\""), "a quoter belongs"),
             (format!("[ethereum]\npairs = [{pair}]\nslipage_bps = 5"), "slipage_bps"),
+            (format!("[ethereum]\npairs = [{pair}]\nmax_daily_value_usd = \"x\""), "whole dollars"),
+            (format!("[ethereum]\npairs = [{pair}]\nmax_fee = 0.1"), "max_fee"),
+            ("[ethereum]\nrecipients = [\"0x12\"]".into(), "40 hex"),
             ("[ethereum]\npairs = [{ base = \"coin\", quote = \"0x12\" }]".into(), "40 hex"),
             (
                 format!(
@@ -256,5 +178,23 @@ mod tests {
             assert!(error.contains(told) && error.contains("chains.toml"), "{text}: {error}");
         }
         assert!(read("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_money_has_limits_unless_told() {
+        let table = |text: &str| -> ChainTable { toml::from_str(text).unwrap() };
+        let dollars = |dollars: u64| Some(U256::from(dollars * 1_000_000));
+        let values = |text, is_money| {
+            let ValueLimits { per_transaction, daily } = table(text).values(is_money);
+            (per_transaction, daily)
+        };
+        assert_eq!(values("", true), (dollars(10_000), dollars(100_000)));
+        assert_eq!(values("", false), (None, None));
+        let own = "max_transaction_value_usd = 5\nmax_daily_value_usd = \"none\"";
+        assert_eq!(values(own, true), (dollars(5), None));
+        assert_eq!(values("max_daily_value_usd = 7", false), (None, dollars(7)));
+        let fees = table("max_gas_price_gwei = 3\nmax_gas_limit = 9\nmax_fee = \"0.5\"").fees();
+        assert_eq!((fees.max_gas_price, fees.max_gas), (Some(3_000_000_000), 9));
+        assert_eq!(fees.max_total_fee, Some(U256::from(500_000_000_000_000_000_u64)));
     }
 }

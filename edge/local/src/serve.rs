@@ -152,6 +152,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let sockets = tokio::spawn(async move { sockets.keep_sockets().await });
     let reconciling = Arc::clone(&service);
     let reconciler = tokio::spawn(async move { reconciling.keep_reconciling().await });
+    let chains = Arc::clone(&service);
+    let chains = tokio::spawn(async move { chains.keep_chains().await });
     let watched = Arc::clone(&service);
     let risk = tokio::spawn(async move { RiskLoop::default().run(&watched).await });
     let shared = Shared {
@@ -178,6 +180,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     consumer.abort();
     reconciler.abort();
     sockets.abort();
+    chains.abort();
     risk.abort();
     store.flush().await?;
     Ok(())

@@ -17,7 +17,7 @@ use hoox_signer::Secret;
 use crate::account::SocketPath;
 use crate::archive::{Archivist, watched};
 use crate::file_config::{FileConfig, LocalConfig};
-use crate::on_chain::LocalSwaps;
+use crate::on_chain::{LocalSwaps, looking};
 use crate::recorder::Recorder;
 use crate::seat::Seat;
 use crate::store::SqliteStore;
@@ -258,7 +258,7 @@ async fn warm_up(swaps: &LocalSwaps, test: bool) {
     let venue = swaps.venue();
     let warmed = async {
         let pairs = swaps.warm_up().await?;
-        Ok::<_, anyhow::Error>((pairs.len(), swaps.wallet().recover().await?.len()))
+        Ok::<_, anyhow::Error>((pairs.len(), looking(swaps.wallet()).recover().await?.len()))
     };
     match tokio::time::timeout(Duration::from_secs(10), warmed).await {
         Ok(Ok((pairs, open))) => tracing::info!(%venue, test, pairs, open, "connected"),

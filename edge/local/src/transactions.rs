@@ -2,6 +2,8 @@
 //!
 //! Several processes may use it at a time. What was signed is on stable storage before it is sent.
 
+mod worth;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,6 +16,8 @@ use hoox_wallet::{
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use thiserror::Error;
+
+pub use worth::Worth;
 
 /// The unique index is the last word on nonces: whatever a program does wrong, no two transactions
 /// that may be executed share one.
@@ -81,6 +85,49 @@ impl SqliteTransactions {
         Ok(Self { connection: Mutex::new(connection) })
     }
 
+    /// Takes a new transaction in as [`TransactionStore::allocate`] does, and in the same step what it
+    /// is worth.
+    ///
+    /// # Errors
+    /// [`AllocateError`]; [`PolicyError::DailyWorth`](hoox_wallet::PolicyError) in it if the day leaves
+    /// no room.
+    pub async fn allocate_worth<F>(
+        &self,
+        new: NewTransaction,
+        worth: Option<Worth>,
+        sign: F,
+    ) -> Result<Allocated, AllocateError>
+    where
+        F: FnOnce(u64) -> Result<Attempt, SignError>,
+    {
+        let mut connection = self.lock();
+        let transaction = begin(&mut connection)?;
+        if let Some(known) = find(&transaction, &new.id)? {
+            return Ok(Allocated::Known(known));
+        }
+        if let Some(worth) = &worth {
+            worth.check(&transaction, &new)?.map_or(Ok(()), Err)?;
+        }
+        if !new.daily.is_empty() {
+            let since = millis(new.at) - i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
+            let day = "refused = 0 AND created_at > ?3";
+            let recent = select(&transaction, new.chain_id, new.from, day, Some(since))?;
+            for limit in &new.daily {
+                limit.check(spent(recent.iter(), limit.spend.asset))?;
+            }
+        }
+        let (taken, mined) = nonces(&transaction, &new)?;
+        let nonce = new.choose_nonce(&taken, mined)?;
+        let attempt = sign(nonce)?;
+        let record = new.signed(nonce, attempt);
+        write(&transaction, &record)?;
+        if let Some(worth) = &worth {
+            worth.write(&transaction, &record.id)?;
+        }
+        transaction.commit().map_err(unavailable)?;
+        Ok(Allocated::New(record))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,26 +153,7 @@ impl TransactionStore for SqliteTransactions {
     where
         F: FnOnce(u64) -> Result<Attempt, SignError>,
     {
-        let mut connection = self.lock();
-        let transaction = begin(&mut connection)?;
-        if let Some(known) = find(&transaction, &new.id)? {
-            return Ok(Allocated::Known(known));
-        }
-        if !new.daily.is_empty() {
-            let since = millis(new.at) - i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
-            let day = "refused = 0 AND created_at > ?3";
-            let recent = select(&transaction, new.chain_id, new.from, day, Some(since))?;
-            for limit in &new.daily {
-                limit.check(spent(recent.iter(), limit.spend.asset))?;
-            }
-        }
-        let (taken, mined) = nonces(&transaction, &new)?;
-        let nonce = new.choose_nonce(&taken, mined)?;
-        let attempt = sign(nonce)?;
-        let record = new.signed(nonce, attempt);
-        write(&transaction, &record)?;
-        transaction.commit().map_err(unavailable)?;
-        Ok(Allocated::New(record))
+        self.allocate_worth(new, None, sign).await
     }
 
     async fn add_attempt(&self, id: &str, attempt: &Attempt) -> Result<(), StoreUnavailable> {
@@ -197,6 +225,7 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     // What was signed survives a loss of power, before it is sent.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.execute_batch(SCHEMA)?;
+    connection.execute_batch(worth::SCHEMA)?;
     Ok(connection)
 }
 

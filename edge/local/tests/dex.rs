@@ -7,6 +7,11 @@
 #[path = "../../../wallet/tests/anvil/anvil.rs"]
 mod anvil;
 mod common;
+#[path = "common/gap.rs"]
+mod gaps;
+#[allow(dead_code)]
+#[path = "../../../wallet/tests/anvil/transport.rs"]
+mod transport;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -14,6 +19,8 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anvil::{Anvil, ETHER, WORDS, account};
+use gaps::{FRIEND, gap};
+use hoox_connector::{Clock, SystemClock, Timestamp};
 use hoox_wallet::U256;
 use serde_json::{Value, json};
 
@@ -25,7 +32,13 @@ struct Serve {
 
 impl Serve {
     fn start(anvil: &Anvil, data: &Path) -> Self {
+        Self::start_with(anvil, data, "http://127.0.0.1:1")
+    }
+
+    /// One that asks for the prices of coins there.
+    fn start_with(anvil: &Anvil, data: &Path, prices: &str) -> Self {
         let mut child = common::command()
+            .env("PRICE_BASE_URL", prices)
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--chains"])
             .arg(data.join("chains.toml"))
             .args(["--config", "webhook:rate_limit_per_minute=0", "--data-dir"])
@@ -117,11 +130,83 @@ async fn a_signal_for_a_pair_of_tokens_ends_in_one_swap_in_the_ledger() {
     }
 }
 
+/// A clock that is a minute late: what it signs is not young.
+struct Late;
+
+impl Clock for Late {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(SystemClock.now().as_millis() - 60_000)
+    }
+
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        SystemClock.sleep(duration).await;
+    }
+}
+
 #[tokio::test]
-async fn a_server_killed_between_intent_and_receipt_swaps_once() {
+async fn a_nonce_that_a_refusal_has_left_is_filled_with_nobody_asking() {
     let data = tempfile::tempdir().unwrap();
     let anvil = market(data.path()).await;
-    for key in 1..=3_u32 {
+    gap(&anvil, data.path(), Late).await;
+    let _serve = Serve::start(&anvil, data.path());
+    let own = account(0).address();
+    until(async || (anvil.count(own).await == 2).then_some(())).await;
+    assert_eq!(anvil.balance(FRIEND).await, U256::from(1));
+}
+
+/// A coin of 2,000 dollars, and a token that costs as much.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_swap_that_is_worth_too_much_signs_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let anvil = market(data.path()).await;
+    let file = data.path().join("chains.toml");
+    let limits = "max_transaction_value_usd = 1000\nmax_daily_value_usd = 1500\n";
+    let table = std::fs::read_to_string(&file).unwrap() + limits;
+    std::fs::write(&file, table).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let prices = format!("http://{}", listener.local_addr().unwrap());
+    let app = axum::Router::new()
+        .route("/api/v3/ticker/price", axum::routing::get(async || r#"{"price":"2000"}"#));
+    tokio::spawn(async { axum::serve(listener, app).await.unwrap() });
+    let own = account(0).address();
+    {
+        let serve = Serve::start_with(&anvil, data.path(), &prices);
+        let (status, body) = serve.signal(1, "LONG", r#","quantity":1"#).await;
+        assert!(status >= 400 && body["success"] == false, "{body}");
+        assert_eq!(anvil.count(own).await, 0);
+        let (status, body) = serve.signal(2, "LONG", r#","quantity":0.4"#).await;
+        assert_eq!(status, 200, "{body}");
+    }
+    // Another process knows what the day has seen.
+    let serve = Serve::start_with(&anvil, data.path(), &prices);
+    let (status, body) = serve.signal(3, "LONG", r#","quantity":0.4"#).await;
+    assert!(status >= 400 && body["success"] == false, "{body}");
+    assert_eq!(anvil.count(own).await, 1);
+    // What the day leaves room for.
+    let (status, body) = serve.signal(4, "LONG", r#","quantity":0.2"#).await;
+    assert_eq!((status, anvil.count(own).await), (200, 2), "{body}");
+}
+
+#[tokio::test]
+async fn a_server_killed_between_intent_and_receipt_swaps_once() {
+    killed(3).await;
+}
+
+/// `cargo nextest run -p hoox --test dex --run-ignored all fifty`
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn fifty_times_a_server_killed_between_intent_and_receipt_swaps_once() {
+    killed(50).await;
+}
+
+async fn killed(times: u32) {
+    let data = tempfile::tempdir().unwrap();
+    let anvil = market(data.path()).await;
+    for key in 1..=times {
         let _: Value = anvil.ask("evm_setAutomine", json!([false])).await;
         {
             let serve = Serve::start(&anvil, data.path());

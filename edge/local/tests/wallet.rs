@@ -7,6 +7,11 @@
 #[path = "../../../wallet/tests/anvil/anvil.rs"]
 mod anvil;
 mod common;
+#[path = "common/gap.rs"]
+mod gaps;
+#[allow(dead_code)]
+#[path = "../../../wallet/tests/anvil/transport.rs"]
+mod transport;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,6 +23,7 @@ use anvil::{Anvil, ETHER, WORDS, account};
 use axum::body::Bytes as Body;
 use axum::extract::State;
 use futures_util::{StreamExt, stream};
+use gaps::{FRIEND, gap};
 use hoox_connector::{ReqwestTransport, SystemClock};
 use hoox_ledger::transactions::SqliteTransactions;
 use hoox_wallet::{
@@ -26,8 +32,6 @@ use hoox_wallet::{
 };
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
-
-const FRIEND: Address = Address::repeat_byte(0x77);
 
 /// `hoox wallet …` on anvil's chain, with its first account.
 fn wallet(port: u16, data: &Path, args: &[&str]) -> Command {
@@ -151,6 +155,83 @@ async fn what_cannot_be_is_refused_in_one_line_and_signs_nothing() {
     assert_eq!(anvil.count(account(0).address()).await, 0);
     let none = people(port, data, &["status"]).await;
     assert_eq!(none, "Nothing is under way.\n");
+}
+
+/// A place where a coin is told to be 2,000 dollars.
+async fn ticker() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = axum::Router::new()
+        .route("/api/v3/ticker/price", axum::routing::get(async || r#"{"price":"2000.00"}"#));
+    tokio::spawn(async { axum::serve(listener, app).await.unwrap() });
+    url
+}
+
+/// Every command is a process of its own: what the day has seen is on disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_leaves_is_limited_in_one_transaction_and_in_a_day() {
+    let anvil = Anvil::start();
+    let data = tempfile::tempdir().unwrap();
+    let (port, data) = (anvil.port, data.path());
+    let friend = FRIEND.to_checksum(None);
+    let file = data.join("chains.toml");
+    let table = format!(
+        "[31337]\nrecipients = [\"{friend}\"]\nmax_transaction_value_usd = 300\n\
+         max_daily_value_usd = 500\nmax_fee = \"0.01\"\n"
+    );
+    std::fs::write(&file, table).unwrap();
+    let file = file.to_str().unwrap();
+    let url = ticker().await;
+    let pay = async |id: &str, amount: &str, more: &[&str], prices: &str| {
+        let pay = ["send", "--id", id, "--amount", amount, "--wait", "20", "--chains", file];
+        let to: &[&str] = if more.contains(&"--to") { &[] } else { &["--to", &friend] };
+        let mut command = wallet(port, data, &[&pay[..], to, more].concat());
+        command.env("PRICE_BASE_URL", prices);
+        let output = output(command).await;
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let refused = async |id: &str, amount: &str, more: &[&str], prices: &str, told: &str| {
+        let (success, said) = pay(id, amount, more, prices).await;
+        assert!(!success && said.contains(told), "{id}: {said}");
+    };
+    let above = "it is worth 400 USD, above the limit of 300 for one transaction";
+    refused("much", "0.2", &[], &url, above).await;
+    for id in ["one", "two"] {
+        let (success, said) = pay(id, "0.1", &[], &url).await;
+        assert!(success && said.contains("0.1 coins to 0x7777…7777"), "{said}");
+    }
+    let day = "it is worth 200 USD, after 400 in 24 hours, above the limit of 500";
+    refused("three", "0.1", &[], &url, day).await;
+    // What is asked for again under its name has left already.
+    assert!(pay("two", "0.1", &[], &url).await.0);
+    // A flag comes before the file.
+    assert!(pay("three", "0.1", &["--max-daily-value-usd", "600"], &url).await.0);
+    let stranger = Address::repeat_byte(0x66).to_checksum(None);
+    refused("x", "0.001", &["--to", &stranger], &url, "not on the list of recipients").await;
+    refused("x", "0.001", &["--max-fee", "0.00000001"], &url, "the gas could cost").await;
+    let hint = "--max-value-usd none";
+    refused("x", "0.001", &[], "http://127.0.0.1:1", hint).await;
+    let none = ["--max-value-usd", "none", "--max-daily-value-usd", "none"];
+    assert!(pay("four", "0.001", &none, "http://127.0.0.1:1").await.0);
+    refused("x", "1", &["--chain", "polygon"], &url, "has no [polygon], only 31337").await;
+    assert_eq!(anvil.count(account(0).address()).await, 4);
+}
+
+/// What is shown is looked up and sent again as it was; what signs says so.
+#[tokio::test]
+async fn a_gap_is_left_by_status_and_filled_by_its_repair() {
+    let anvil = Anvil::start();
+    let data = tempfile::tempdir().unwrap();
+    let (port, data) = (anvil.port, data.path());
+    gap(&anvil, data, SystemClock).await;
+    let rows = people(port, data, &["status"]).await;
+    assert!(rows.contains("pending") && rows.contains("second"), "{rows}");
+    let own = account(0).address();
+    assert_eq!(anvil.count(own).await, 0);
+    people(port, data, &["status", "--repair"]).await;
+    let wait = ["status", "--id", "second", "--wait", "20"];
+    assert_eq!(json(port, data, &wait).await["status"], "confirmed");
+    assert_eq!((anvil.count(own).await, anvil.balance(FRIEND).await), (2, U256::from(1)));
 }
 
 /// Before what the network stands still, so that the program can be killed there.

@@ -93,9 +93,16 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
         if !executed.succeeded || record.is_cancelled() {
             return Ok(Some(report));
         }
-        let receipt = self.receipt(executed.hash).await?;
-        // A block that is gone says nothing; it was deep enough to be believed, so it comes back.
-        let receipt = receipt.ok_or_else(|| not_of_the_pair("receipt"))?;
+        let Some(receipt) = self.receipt(executed.hash).await? else {
+            // A block that is gone says nothing. It was deep enough to be believed, and is followed no
+            // more: the same bytes bring it back, if no node has them.
+            let attempt = record.attempts.iter().find(|it| it.hash == executed.hash);
+            if let Some(attempt) = attempt {
+                // Whatever the node answers: the next question shows what came of it.
+                let _ = self.wallet.rpc().broadcast(&attempt.raw).await;
+            }
+            return Err(not_of_the_pair("receipt"));
+        };
         report.status = OrderStatus::Filled;
         let traded = traded(&receipt, &listed, self.place());
         let told = traded.filter(|(side, _)| *side == report.side);

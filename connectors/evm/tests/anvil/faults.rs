@@ -1,6 +1,7 @@
 //! Lost replies, lost requests, prices that move, and processes that end.
 
-use hoox_connector::{Exchange, OrderStatus, Outcome, Refused, RejectReason, Side};
+use hoox_connector::{Error, Exchange, OrderStatus, Outcome, Refused, RejectReason, Side};
+use serde_json::{Value, json};
 
 use crate::market::{Market, accepted, dec, ended, id, market, symbol};
 use crate::transport::Fault;
@@ -67,6 +68,47 @@ async fn a_swap_that_is_reverted_ends_without_a_fill_and_with_its_gas() {
     let report = ended(&swaps, "PLNETH", "late").await;
     assert_eq!((report.status, report.filled_quantity), (OrderStatus::Expired, dec("0")));
     assert!(report.fee.unwrap().amount > dec("0"));
+}
+
+/// Nobody put it into a block in time: the router refuses it then, and only gas is paid.
+#[tokio::test]
+async fn a_swap_whose_deadline_passes_in_the_pool_ends_without_a_fill() {
+    let market_ = Market::open(false).await;
+    let (swaps, _) = market_.swaps();
+    swaps.warm_up().await.unwrap();
+    market_.mines(false).await;
+    accepted(market(&swaps, "late", Side::Buy, "PLNETH", "1").await);
+    let _: Value = market_.anvil.ask("evm_increaseTime", json!([3600])).await;
+    market_.anvil.mine(1).await;
+    let report = ended(&swaps, "PLNETH", "late").await;
+    assert_eq!((report.status, report.filled_quantity), (OrderStatus::Expired, dec("0")));
+    assert!(report.fee.unwrap().amount > dec("0"));
+    assert_eq!(market_.count().await, 1);
+}
+
+/// A block that a fill was told from is gone: nothing is told in its place, the same bytes are sent
+/// again, and the fill is what the new block says.
+#[tokio::test]
+async fn a_fill_whose_block_is_gone_comes_back_with_the_same_bytes() {
+    let market_ = Market::open(false).await;
+    let (swaps, network) = market_.swaps();
+    swaps.warm_up().await.unwrap();
+    accepted(market(&swaps, "one", Side::Buy, "PLNETH", "1").await);
+    let first = ended(&swaps, "PLNETH", "one").await;
+    assert_eq!(first.status, OrderStatus::Filled);
+    market_.mines(false).await;
+    let _: Value = market_.anvil.ask("anvil_rollback", json!([1])).await;
+    assert_eq!(market_.count().await, 0);
+    let sent = network.broadcasts();
+    let gone = swaps.find(symbol("PLNETH"), id("one")).await;
+    assert!(matches!(gone, Err(Error::Unknown(_))), "{gone:?}");
+    assert_eq!(network.broadcasts(), sent + 1);
+    market_.mines(true).await;
+    let report = ended(&swaps, "PLNETH", "one").await;
+    assert_eq!((report.status, report.order_id), (OrderStatus::Filled, first.order_id));
+    assert_eq!(report.filled_quantity, dec("1"));
+    assert_eq!(market_.store.records()[0].attempts.len(), 1);
+    assert_eq!(market_.count().await, 1);
 }
 
 /// A process ends with a swap in the pool; the next one finds it, and swaps nothing again.

@@ -2,7 +2,8 @@
 
 use comfy_table::Color;
 use hoox_wallet::{
-    Address, B256, Mined, Rehearsal, TokenAmount, TransactionRecord, TransactionState, format_units,
+    Action, Address, B256, COIN_DECIMALS, Chain, Mined, Rehearsal, TokenAmount, TransactionRecord,
+    TransactionState, U256, format_units,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -25,25 +26,29 @@ pub(super) fn balance(json: bool, balance: &TokenAmount) -> anyhow::Result<()> {
     show::line(format!("{amount} {symbol}").trim_end())
 }
 
-pub(super) fn rehearsal(json: bool, it: &Rehearsal) -> anyhow::Result<()> {
+pub(super) fn rehearsal(json: bool, it: &Rehearsal, coin: &str) -> anyhow::Result<()> {
     let price = it.fees.max_price();
+    let fee = U256::from(it.gas_limit) * U256::from(price);
     if json {
         return show::object(&json!({
             "dry_run": true,
+            "spends": it.spends,
             "gas_limit": it.gas_limit,
             "max_gas_price": price.to_string(),
+            "max_fee": format_units(fee, COIN_DECIMALS),
         }));
     }
-    let gwei = format_units(hoox_wallet::U256::from(price), 9);
+    let gwei = format_units(U256::from(price), 9);
     show::line(&format!(
-        "nothing was signed; it would use up to {} gas at up to {gwei} gwei",
+        "nothing was signed; its gas would cost at most {} {coin} ({} gas at up to {gwei} gwei)",
+        format_units(fee, COIN_DECIMALS),
         it.gas_limit
     ))
 }
 
 pub(super) fn records(json: bool, records: &[TransactionRecord]) -> anyhow::Result<()> {
     let rows: Vec<Row<'_>> = records.iter().map(Row::from).collect();
-    let header = ["Name", "Status", "Transaction", "Nonce", "Block", "Gas", "Price"];
+    let header = ["Name", "Status", "What", "Transaction", "Nonce", "Block", "Gas", "Price (wei)"];
     show::rows(json, &rows, &header, Row::cells, "Nothing is under way.")
 }
 
@@ -51,6 +56,7 @@ pub(super) fn records(json: bool, records: &[TransactionRecord]) -> anyhow::Resu
 #[derive(Serialize)]
 struct Row<'r> {
     id: &'r str,
+    what: String,
     status: &'static str,
     tx_hash: Option<B256>,
     nonce: u64,
@@ -69,6 +75,7 @@ impl<'r> From<&'r TransactionRecord> for Row<'r> {
         let price = |mined: &Mined| Some(mined.gas_price?.to_string());
         Self {
             id: &record.id,
+            what: what(record),
             status: status(record),
             tx_hash: record.hash(),
             nonce: record.nonce,
@@ -98,12 +105,51 @@ impl Row<'_> {
         vec![
             show::cell(self.id),
             show::cell(status).fg(colour),
+            show::cell(self.what.clone()),
             show::maybe(&self.tx_hash.map(|hash| hash.to_string())),
             show::cell(self.nonce.to_string()),
             number(self.block),
             number(self.gas_used),
             show::maybe(&self.effective_gas_price),
         ]
+    }
+}
+
+/// What a transaction does, in a few words. Of tokens the decimals are not known here.
+fn what(record: &TransactionRecord) -> String {
+    let chain = Chain::with_id(record.chain_id);
+    let coin = chain.map_or_else(|| "coins".to_owned(), |chain| chain.coin);
+    let coins = |wei: U256| format!("{} {coin}", format_units(wei, COIN_DECIMALS));
+    match &record.action {
+        Action::Send { to, value, data } if *to == record.from && data.is_empty() => {
+            format!("{} to itself", coins(*value))
+        }
+        Action::Send { to, value, data } => {
+            let call = if data.is_empty() { "" } else { " with a call" };
+            format!("{} to {}{call}", coins(*value), short(*to))
+        }
+        Action::Transfer { token, to, amount } => {
+            format!("{amount} units of {} to {}", short(*token), short(*to))
+        }
+        Action::Approve { token, spender, amount } => {
+            format!("{} may take {amount} units of {}", short(*spender), short(*token))
+        }
+        Action::Swap(request) => {
+            format!("{} for {}", short(request.token_in), short(request.token_out))
+        }
+        Action::Wrap { amount } => format!("wrap {}", coins(*amount)),
+        Action::Unwrap { amount } => format!("unwrap {}", coins(*amount)),
+        _ => String::new(),
+    }
+}
+
+/// An address as people compare it, by its ends; the zero address is the coin.
+fn short(address: Address) -> String {
+    let text = address.to_checksum(None);
+    match (address.is_zero(), text.get(..6), text.get(38..)) {
+        (true, ..) => "coins".to_owned(),
+        (false, Some(start), Some(end)) => format!("{start}…{end}"),
+        _ => text,
     }
 }
 

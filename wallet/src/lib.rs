@@ -78,7 +78,7 @@ pub use store::{
 pub use transaction::{Fees, SignError, SignedTransaction, Transaction};
 pub use uniswap::Router;
 pub use wallet::{
-    Rehearsal, Submitted, TokenAmount, Wallet, WalletConfig, WalletError, steps_before,
+    Evidence, Rehearsal, Submitted, TokenAmount, Wallet, WalletConfig, WalletError, steps_before,
 };
 pub use worth::{Prices, USD_DECIMALS, usd_millionths};
 

@@ -83,6 +83,14 @@ pub enum TransactionState {
         /// What the node said.
         reason: String,
     },
+    /// Its nonce seems to be used by something else, and no node that was asked has it. Not believed yet:
+    /// see [`LifeRules::superseded_blocks`](crate::LifeRules::superseded_blocks).
+    Overtaken {
+        /// The newest block when that was seen first.
+        block: u64,
+        /// When that was.
+        at: Timestamp,
+    },
     /// Something else was executed with its nonce, so it never will be.
     Superseded,
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod endpoint;
 mod question;
+pub(crate) mod simulation;
 mod url;
 
 use core::fmt;

@@ -1,12 +1,16 @@
 //! Calls of Uniswap's routers: V2 and its forks (v2-periphery, `UniswapV2Router02`), V3
 //! (v3-periphery, `SwapRouter` and `Quoter`).
 
+mod read;
+
 use alloy_primitives::aliases::{U24, U160};
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, sol};
 
 use crate::Call;
 use crate::token::IWETH9;
+
+pub(crate) use read::{ReadSwap, read_swaps};
 
 sol! {
     /// The router of Uniswap V2.
@@ -19,6 +23,9 @@ sol! {
         function swapExactTokensForETH(uint256 amountIn, uint256 amountOutMin, address[] path, address to, uint256 deadline) external returns (uint256[] amounts);
         function swapTokensForExactETH(uint256 amountOut, uint256 amountInMax, address[] path, address to, uint256 deadline) external returns (uint256[] amounts);
         function swapExactTokensForTokens(uint256 amountIn, uint256 amountOutMin, address[] path, address to, uint256 deadline) external returns (uint256[] amounts);
+        function swapExactETHForTokensSupportingFeeOnTransferTokens(uint256 amountOutMin, address[] path, address to, uint256 deadline) external payable;
+        function swapExactTokensForETHSupportingFeeOnTransferTokens(uint256 amountIn, uint256 amountOutMin, address[] path, address to, uint256 deadline) external;
+        function swapExactTokensForTokensSupportingFeeOnTransferTokens(uint256 amountIn, uint256 amountOutMin, address[] path, address to, uint256 deadline) external;
         function swapTokensForExactTokens(uint256 amountOut, uint256 amountInMax, address[] path, address to, uint256 deadline) external returns (uint256[] amounts);
     }
 
@@ -234,35 +241,40 @@ pub(crate) fn tokens(
     (token_in != token_out).then_some((token_in, token_out))
 }
 
+/// What is paid exactly goes through the functions for tokens that take a fee of their own on transfers:
+/// for others they do the same, and only they compare the bound with what really arrives.
 // The names are those of the contract.
 #[allow(non_snake_case)]
 fn swap_v2(swap: &Swap, path: Vec<Address>) -> Vec<u8> {
-    use IUniswapV2Router02 as V2;
+    use IUniswapV2Router02::{
+        swapETHForExactTokensCall as CoinsForExactly,
+        swapExactETHForTokensSupportingFeeOnTransferTokensCall as ExactlyCoins,
+        swapExactTokensForETHSupportingFeeOnTransferTokensCall as ExactlyForCoins,
+        swapExactTokensForTokensSupportingFeeOnTransferTokensCall as ExactlyTokens,
+        swapTokensForExactETHCall as ForExactlyCoins,
+        swapTokensForExactTokensCall as ForExactlyTokens,
+    };
     let (to, deadline) = (swap.recipient, U256::from(swap.deadline));
     let (pays_coin, takes_coin) = (swap.token_in.is_zero(), swap.token_out.is_zero());
     match swap.amount {
         SwapAmount::ExactIn { input, min_output } => {
             let (amountIn, amountOutMin) = (input, min_output);
             if pays_coin {
-                V2::swapExactETHForTokensCall { amountOutMin, path, to, deadline }.abi_encode()
+                ExactlyCoins { amountOutMin, path, to, deadline }.abi_encode()
             } else if takes_coin {
-                V2::swapExactTokensForETHCall { amountIn, amountOutMin, path, to, deadline }
-                    .abi_encode()
+                ExactlyForCoins { amountIn, amountOutMin, path, to, deadline }.abi_encode()
             } else {
-                V2::swapExactTokensForTokensCall { amountIn, amountOutMin, path, to, deadline }
-                    .abi_encode()
+                ExactlyTokens { amountIn, amountOutMin, path, to, deadline }.abi_encode()
             }
         }
         SwapAmount::ExactOut { output, max_input } => {
             let (amountOut, amountInMax) = (output, max_input);
             if pays_coin {
-                V2::swapETHForExactTokensCall { amountOut, path, to, deadline }.abi_encode()
+                CoinsForExactly { amountOut, path, to, deadline }.abi_encode()
             } else if takes_coin {
-                V2::swapTokensForExactETHCall { amountOut, amountInMax, path, to, deadline }
-                    .abi_encode()
+                ForExactlyCoins { amountOut, amountInMax, path, to, deadline }.abi_encode()
             } else {
-                V2::swapTokensForExactTokensCall { amountOut, amountInMax, path, to, deadline }
-                    .abi_encode()
+                ForExactlyTokens { amountOut, amountInMax, path, to, deadline }.abi_encode()
             }
         }
     }

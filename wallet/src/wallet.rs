@@ -1,5 +1,6 @@
 mod follow;
 mod read;
+mod rehearse;
 mod submit;
 mod swap;
 mod turn;
@@ -65,6 +66,10 @@ pub enum WalletError {
         /// What the swap would pay at present, in smallest units.
         needed: U256,
     },
+    /// Less of the token arrives than is sent, as it takes a fee of its own on transfers, so that the swap
+    /// cannot keep its bound. Exactly in, on a router of Uniswap V2 and with room for the fee, it can.
+    #[error("{0} takes a fee of its own on transfers; the swap cannot keep its bound")]
+    FeeOnTransfer(Address),
     /// Another swap or approval of the token is under way: approvals are exact, and both would use one.
     /// Ask again.
     #[error("another transaction that pays with {0}, or approves it, is under way")]
@@ -169,10 +174,26 @@ impl Submitted {
 pub struct Rehearsal {
     /// What leaves the account, gas aside.
     pub spends: Vec<Spend>,
-    /// The gas limit.
-    pub gas_limit: u64,
+    /// The transactions that would have to come before, in their order: approvals.
+    pub before: Vec<Action>,
+    /// The gas limit of the last transaction. Where it was not simulated, the one that was asked for, if
+    /// one was.
+    pub gas_limit: Option<u64>,
     /// The fees.
     pub fees: Fees,
+    /// How far the last transaction was tried out.
+    pub evidence: Evidence,
+}
+
+/// How far a rehearsal went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Evidence {
+    /// The node has carried out all of it, on what the chain holds at present.
+    Simulated,
+    /// No node simulates several calls (`eth_simulateV1`). The first step was tried out; the swap after it
+    /// is known by its quote, its bound and the account's balance alone.
+    Quoted,
 }
 
 /// One account on one chain.

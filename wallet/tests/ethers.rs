@@ -248,3 +248,36 @@ async fn thousands_of_typed_data_are_signed_like_ethers_does() {
         assert_eq!(ours.sign_typed_data(&their_data).await.unwrap(), expected, "{round}");
     }
 }
+
+/// Mnemonics of every length: for 15 and 21 words BIP-39 has no vectors in English. Of the 2,048 words that
+/// may come last both take the same ones, and derive the same accounts.
+#[test]
+fn mnemonics_of_every_length_are_the_same() {
+    use ethers_signers::MnemonicBuilder;
+    use ethers_signers::coins_bip39::{English, Mnemonic as Theirs, Wordlist};
+    use hoox_wallet::Mnemonic;
+
+    for (count, valid) in [(12, 128), (15, 64), (18, 32), (21, 16), (24, 8)] {
+        let first: Vec<String> =
+            (1..count).map(|at| English::get(at * 83 % 2048).unwrap()).collect();
+        let mut taken = Vec::new();
+        for last in 0..2048 {
+            let words = format!("{} {}", first.join(" "), English::get(last).unwrap());
+            if Theirs::<English>::new_from_phrase(&words).is_ok() {
+                taken.push(words);
+            }
+        }
+        assert_eq!(taken.len(), valid, "{count}");
+        for words in &taken[..2] {
+            let theirs = MnemonicBuilder::<English>::default().phrase(words.as_str());
+            let theirs = theirs.index(3_u32).unwrap().build().unwrap();
+            let ours = Mnemonic::new(words, "").unwrap().account(3).unwrap();
+            assert_eq!(to_h160(ours.address()), theirs.address(), "{words}");
+        }
+        // One that they refuse.
+        let last = (0..2048).map(|last| English::get(last).unwrap());
+        let mut others = last.map(|last| format!("{} {last}", first.join(" ")));
+        let refused = others.find(|words| !taken.contains(words)).unwrap();
+        assert!(Mnemonic::new(&refused, "").is_err());
+    }
+}

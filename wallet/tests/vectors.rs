@@ -80,6 +80,53 @@ fn typed_data_that_lacks_what_it_names_is_refused() {
     assert!(account.sign_typed_data(&data).is_err());
 }
 
+/// Transactions of EIP-1559 signed by others, in the test suite of ethereumjs (`tx`, `eip1559.json`):
+/// nonce, value, gas limit, tip, bound, and the signed bytes. All of one key, on chain 7822.
+const EIP_1559: &[(u64, u64, u64, u128, u128, &str)] = &[
+    (
+        819,
+        43_203_529,
+        35_552,
+        75_853,
+        121_212,
+        "0x02f870821e8e8203338301284d8301d97c828ae094000000000000000000000000000000000000aaaa8402933bc980c080a0d067f2167008c59219652f91cbf8788dbca5f771f6e91e2b7657e85b78b472e0a01d305af9fe81fdba43f0dfcd400ed24dcace0a7e30d4e85701dcaaf484cd079e",
+    ),
+    (
+        353,
+        61_901_619,
+        32_593,
+        38_850,
+        136_295,
+        "0x02f86f821e8e8201618297c283021467827f5194000000000000000000000000000000000000aaaa8403b08b3380c001a004205678f13fc1d7b10feea6513dfa76e24418b6e08097d95c6f93a3b64e536da01d45ad61bfece43862de2cce7d2575a8c1d08c26c87f3cb5f26d7b0be54a91b2",
+    ),
+    (
+        119,
+        65_456_115,
+        62_341,
+        24_721,
+        107_729,
+        "0x02f86d821e8e778260918301a4d182f38594000000000000000000000000000000000000aaaa8403e6c7f380c001a0e38e239770801eb995498c821e55ac9c19ae09184bb27b34be105e02fe3b7615a067c64ca6bd6d9107e85fd581ab2e70a14b637eb36505bb40861ef9d6e800cab6",
+    ),
+];
+
+#[test]
+fn a_transaction_is_signed_as_eip_1559_says_to_the_byte() {
+    let key = "0x8f2a55949038a9610f50fb23b5883af3b4ecb3c3bb792cbcefbd1542c692be63";
+    let account = Account::from_private_key(key).unwrap();
+    for &(nonce, value, gas_limit, priority_fee, max_fee, signed) in EIP_1559 {
+        let transaction = Transaction {
+            chain_id: 7822,
+            nonce,
+            to: Some(parse_address("0x000000000000000000000000000000000000aaaa").unwrap()),
+            value: U256::from(value),
+            gas_limit,
+            fees: Fees::Eip1559 { max_fee, priority_fee },
+            ..Transaction::default()
+        };
+        assert_eq!(account.sign(&transaction).unwrap().raw.to_string(), signed);
+    }
+}
+
 /// What was signed recovers to who signed it, in both forms.
 #[test]
 fn a_signed_transaction_names_its_sender() {

@@ -70,8 +70,8 @@ pub enum SetupError {
     /// that wraps it.
     #[error("the pair {base}/{quote} cannot be swapped", base = _0.base(), quote = _0.quote())]
     Pair(Pair),
-    /// Above 100 %.
-    #[error("a slippage of {0} hundredths of a percent is above 100 percent")]
+    /// Above what the wallet's policy allows.
+    #[error("a slippage of {0} hundredths of a percent is above what the wallet's policy allows")]
     Slippage(u32),
 }
 
@@ -112,7 +112,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Swaps<T, C, S> {
         if pairs.is_empty() || pairs.len() > PAIRS_MAX {
             return Err(SetupError::Pairs);
         }
-        if rules.slippage_bps > 10_000 {
+        if rules.slippage_bps > wallet.config().policy.max_slippage_bps {
             return Err(SetupError::Slippage(rules.slippage_bps));
         }
         for pair in &pairs {

@@ -52,9 +52,9 @@ fn an_account_that_cannot_trade_is_not_set_up() {
     assert_eq!(refused(Venue::Base, chain(), vec![]), SetupError::Pairs);
     assert_eq!(refused(Venue::Base, chain(), vec![pair; 65]), SetupError::Pairs);
     let mut rules = SwapRules::default();
-    rules.slippage_bps = 10_001;
+    rules.slippage_bps = 501;
     let slippage = swaps(Venue::Base, chain(), vec![pair], rules).unwrap_err();
-    assert_eq!(slippage, SetupError::Slippage(10_001));
+    assert_eq!(slippage, SetupError::Slippage(501));
 }
 
 #[test]

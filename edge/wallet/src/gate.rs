@@ -130,7 +130,7 @@ async fn swap(wallet: &EdgeWallet, request: &SwapRequest) -> Result<Call, Refusa
     let router = wallet.chain().router.ok_or_else(no_route)?;
     let (token_in, token_out) = (request.token_in, request.token_out);
     let amount = match request.size {
-        SwapSize::ExactIn { input, .. } => SwapAmount::ExactIn { input, min_output: U256::ZERO },
+        SwapSize::ExactIn { input, .. } => SwapAmount::ExactIn { input, min_output: U256::ONE },
         SwapSize::ExactOut { output, max_input: Some(max_input) } => {
             SwapAmount::ExactOut { output, max_input }
         }

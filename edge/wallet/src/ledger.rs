@@ -92,7 +92,9 @@ pub(crate) async fn list(env: &Env, filter: &Filter) -> Result<Vec<serde_json::V
 /// `pending`, `confirmed` or `failed`.
 pub(crate) fn status(record: &TransactionRecord) -> &'static str {
     match &record.state {
-        TransactionState::Signed | TransactionState::Pending => "pending",
+        TransactionState::Signed
+        | TransactionState::Pending
+        | TransactionState::Overtaken { .. } => "pending",
         TransactionState::Mined(mined) | TransactionState::Confirmed(mined)
             if mined.succeeded && !record.is_cancelled() =>
         {

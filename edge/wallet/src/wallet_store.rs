@@ -12,8 +12,8 @@ use hoox_connector::Clock;
 use hoox_edge::{FetchTransport, WorkerClock, json, read_body, request_id};
 use hoox_router::RequestId;
 use hoox_wallet::{
-    Question, Rehearsal, Submitted, TransactionRecord, TransactionState, TransactionStore, U64,
-    Wallet, WalletError,
+    Evidence, Question, Rehearsal, Submitted, TransactionRecord, TransactionState,
+    TransactionStore, U64, Wallet, WalletError,
 };
 use serde_json::{Value, json};
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
@@ -279,12 +279,14 @@ fn answer(record: &TransactionRecord) -> Value {
 }
 
 fn rehearsed(rehearsal: &Rehearsal, value_usd: Option<String>) -> Value {
-    let Rehearsal { gas_limit, fees, .. } = rehearsal;
+    let Rehearsal { gas_limit, fees, before, evidence, .. } = rehearsal;
     json!({
         "dryRun": true,
         "valueUsd": value_usd,
         "gasLimit": gas_limit,
         "maxGasPrice": fees.max_price().to_string(),
+        "approvalsBefore": before.len(),
+        "simulated": *evidence == Evidence::Simulated,
     })
 }
 

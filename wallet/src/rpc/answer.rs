@@ -1,6 +1,9 @@
+use core::fmt;
+use std::borrow::Cow;
+
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -92,17 +95,23 @@ struct Wire<'a> {
     id: Option<u64>,
     #[serde(default, borrow, deserialize_with = "present")]
     result: Option<&'a RawValue>,
-    #[serde(default)]
-    error: Option<WireError>,
+    #[serde(default, borrow)]
+    error: Option<WireError<'a>>,
 }
 
 #[derive(Deserialize)]
-struct WireError {
+struct WireError<'a> {
     code: i64,
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    data: Value,
+    #[serde(default, borrow)]
+    message: Cow<'a, str>,
+    #[serde(default, borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// Some nodes wrap what the call returned in another object.
+#[derive(Deserialize)]
+struct Wrapped {
+    data: Bytes,
 }
 
 /// `null` is a result too: no receipt yet.
@@ -113,24 +122,49 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, 
 type OneAnswer = Result<Box<RawValue>, NodeError>;
 
 /// Reads the answers to `count` questions whose ids count up from `first`, in their order. A batch
-/// may answer in any order, but each question once.
+/// may answer in any order, but each question once; what is more than that is not read.
 pub(super) fn decode(body: &[u8], first: u64, count: usize) -> Result<Vec<OneAnswer>, RpcError> {
-    let unreadable = RpcError::Unreadable;
+    let mut batch = Batch { first, answers: vec![None; count], problem: None };
     let is_batch = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let wires: Vec<Wire<'_>> = if is_batch {
-        serde_json::from_slice(body).map_err(|_| unreadable("it is not JSON-RPC"))?
-    } else {
-        vec![serde_json::from_slice(body).map_err(|_| unreadable("it is not JSON-RPC"))?]
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = match is_batch {
+        true => batch.deserialize(&mut reader),
+        false => Wire::deserialize(&mut reader).and_then(|wire| batch.take_in(wire)),
     };
-    let mut answers: Vec<Option<OneAnswer>> = vec![None; count];
-    for wire in wires {
+    let read = read.and_then(|()| reader.end());
+    if let Some(problem) = batch.problem {
+        return Err(problem);
+    }
+    read.map_err(|_| RpcError::Unreadable("it is not JSON-RPC"))?;
+    let answers: Option<Vec<_>> = batch.answers.into_iter().collect();
+    answers.ok_or(RpcError::Unreadable("a question is not answered"))
+}
+
+/// The answers as they come in. The first that answers nothing that was asked ends the reading, so that
+/// no more are ever kept than there are questions.
+struct Batch {
+    first: u64,
+    answers: Vec<Option<OneAnswer>>,
+    problem: Option<RpcError>,
+}
+
+impl Batch {
+    fn take_in(&mut self, wire: Wire<'_>) -> Result<(), serde_json::Error> {
+        self.place(wire).map_err(|problem| {
+            self.problem = Some(problem);
+            serde_json::Error::custom("it answers something else")
+        })
+    }
+
+    fn place(&mut self, wire: Wire<'_>) -> Result<(), RpcError> {
+        let unreadable = RpcError::Unreadable;
         let error = wire.error.map(NodeError::from);
         let Some(id) = wire.id else {
             // The node could not read the request: an answer to all of it.
             return Err(error.map_or(unreadable("it has no id"), RpcError::Node));
         };
-        let at = id.checked_sub(first).and_then(|at| usize::try_from(at).ok());
-        let slot = at.and_then(|at| answers.get_mut(at));
+        let at = id.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        let slot = at.and_then(|at| self.answers.get_mut(at));
         let slot = slot.ok_or(unreadable("it answers another question"))?;
         let answer = match (error, wire.result) {
             (Some(error), _) => Err(error),
@@ -140,24 +174,43 @@ pub(super) fn decode(body: &[u8], first: u64, count: usize) -> Result<Vec<OneAns
         if slot.replace(answer).is_some() {
             return Err(unreadable("it answers a question twice"));
         }
+        Ok(())
     }
-    answers.into_iter().collect::<Option<_>>().ok_or(unreadable("a question is not answered"))
 }
 
-impl From<WireError> for NodeError {
-    fn from(wire: WireError) -> Self {
-        let WireError { code, mut message, data } = wire;
+impl<'de> DeserializeSeed<'de> for &mut Batch {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Batch {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("answers of JSON-RPC")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<(), A::Error> {
+        while let Some(wire) = all.next_element()? {
+            self.take_in(wire).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+impl From<WireError<'_>> for NodeError {
+    fn from(wire: WireError<'_>) -> Self {
+        let WireError { code, message, data } = wire;
         let end = (0..=MESSAGE_MAX).rev().find(|at| message.is_char_boundary(*at));
-        message.truncate(end.unwrap_or(0));
-        // Some nodes wrap what the call returned in another object.
-        let data = match &data {
-            Value::String(text) => text.parse().ok(),
-            Value::Object(fields) => {
-                fields.get("data").and_then(Value::as_str).and_then(|text| text.parse().ok())
-            }
-            _ => None,
-        };
-        Self { code, message, data }
+        let message = message.get(..end.unwrap_or(0).min(message.len())).unwrap_or_default();
+        let data = data.and_then(|data| {
+            let wrapped = || serde_json::from_str::<Wrapped>(data.get()).ok().map(|it| it.data);
+            serde_json::from_str::<Bytes>(data.get()).ok().or_else(wrapped)
+        });
+        Self { code, message: message.to_owned(), data }
     }
 }
 
@@ -196,6 +249,21 @@ mod tests {
         ] {
             assert!(matches!(results(body, count), Err(RpcError::Unreadable(_))), "{body}");
         }
+    }
+
+    /// What follows the first answer too many is never looked at.
+    #[test]
+    fn no_more_answers_are_read_than_there_are_questions() {
+        let answers = r#"{"id":5,"result":1},{"id":6,"result":2}"#;
+        for (surplus, says) in [
+            (r#"{"id":7,"result":3}"#, "it answers another question"),
+            (r#"{"id":6,"result":3}"#, "it answers a question twice"),
+        ] {
+            let body = format!("[{answers},{surplus},and so on, without an end");
+            assert_eq!(results(&body, 2), Err(RpcError::Unreadable(says)));
+        }
+        let body = format!("[{answers}] and more");
+        assert!(matches!(results(&body, 2), Err(RpcError::Unreadable(_))));
     }
 
     #[test]

@@ -96,7 +96,12 @@ impl Question {
     }
 }
 
-fn transaction(from: Option<Address>, to: Option<Address>, value: U256, data: &Bytes) -> Value {
+pub(super) fn transaction(
+    from: Option<Address>,
+    to: Option<Address>,
+    value: U256,
+    data: &Bytes,
+) -> Value {
     let mut fields = serde_json::Map::new();
     let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     if let Some(from) = from {

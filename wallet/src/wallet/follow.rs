@@ -6,8 +6,8 @@ use hoox_connector::{Clock, Transport};
 use crate::fees::BLOCKS;
 use crate::wallet::{Submitted, Wallet, WalletError};
 use crate::{
-    Action, BlockTag, Call, Event, Life, Mined, Question, Receipt, RpcError, Sighting, Step,
-    TransactionRecord, TransactionState, TransactionStore,
+    Action, Answer, BlockTag, Call, Event, Life, Mined, Question, Receipt, RpcError, Sighting,
+    Step, TransactionRecord, TransactionState, TransactionStore,
 };
 
 /// The most attempts of one transaction; after as many the fees are no more the reason.
@@ -66,6 +66,9 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
                     Some(Event::Broadcast(self.broadcast(&record, attempt).await))
                 }
                 Step::Look(_) => Some(self.look(&record).await.map_or(Event::Unseen, Event::Seen)),
+                Step::LookEverywhere(_) => {
+                    Some(self.look_everywhere(&record).await.map_or(Event::Unseen, Event::Seen))
+                }
                 Step::Underpriced => {
                     match self.add_replacement(&mut record, false).await {
                         Ok(()) => {
@@ -83,7 +86,8 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
     }
 
     /// Looks after every transaction that has not come to its end, once: what the chain does not know
-    /// is sent again. For the start of a program, and every now and then.
+    /// is sent again; and so is what had come to its end in blocks that are gone. For the start of a
+    /// program, and every now and then.
     ///
     /// # Errors
     /// [`WalletError::Store`].
@@ -94,7 +98,33 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
             let confirmations = self.config.life.confirmations;
             records.push(self.settle(&record.id, confirmations, Duration::ZERO).await?);
         }
+        // A chain that cannot be asked is asked next time.
+        if let Ok(next) = self.next_nonce().await {
+            self.send_again(next).await?;
+        }
         Ok(records)
+    }
+
+    /// The number of the account's transactions in blocks.
+    async fn next_nonce(&self) -> Result<u64, RpcError> {
+        let count = Question::transaction_count(self.address(), BlockTag::Latest);
+        Ok(self.rpc.ask::<U64>(count).await?.to())
+    }
+
+    /// Sends again, from `nonce` on, what was in blocks that the chain has dropped: the same bytes, as
+    /// no nonce may be left out and none be used for something else. Returns how many.
+    async fn send_again(&self, nonce: u64) -> Result<u64, WalletError> {
+        for number in 0..GAP_MAX {
+            let at = nonce.saturating_add(number);
+            let record = self.store.with_nonce(self.chain.id, self.address(), at).await?;
+            let Some(record) = record.filter(|record| record.state.is_mined()) else {
+                return Ok(number);
+            };
+            let hash = record.hash();
+            let mined = record.attempts.iter().find(|attempt| Some(attempt.hash) == hash);
+            self.broadcast(&record, mined).await;
+        }
+        Ok(GAP_MAX)
     }
 
     /// Signs the transaction again with higher fees and the same nonce, and sends it. At most one of
@@ -130,9 +160,10 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         Ok(record)
     }
 
-    /// Sends a transaction that does nothing for each nonce that is missing before one that is sent,
-    /// so that those behind it can be executed; unless they are more than 16 in a row, which no lost
-    /// transaction leaves. Returns how many were missing.
+    /// Fills each nonce that is missing before one that is sent, so that those behind it can be executed:
+    /// with what was signed for it, if its block is gone, or else with a transaction that does nothing;
+    /// unless more than 16 in a row are missing, which no lost transaction leaves. Returns how many were
+    /// missing.
     ///
     /// # Errors
     /// [`WalletError`].
@@ -141,8 +172,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         let mut filled = 0;
         loop {
             let open = self.store.open(self.chain.id, own).await?;
-            let count = Question::transaction_count(own, BlockTag::Latest);
-            let next: u64 = self.rpc.ask::<U64>(count).await?.to();
+            let next = self.next_nonce().await?;
             let mut nonces: Vec<u64> = open.iter().map(|record| record.nonce).collect();
             nonces.sort_unstable();
             let mut missing = None;
@@ -157,6 +187,10 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
             let Some((missing, _)) = missing.filter(|(_, width)| *width <= GAP_MAX) else {
                 return Ok(filled);
             };
+            let again = self.send_again(missing).await?;
+            if again > 0 {
+                return Ok(filled + usize::try_from(again).unwrap_or(usize::MAX));
+            }
             let Some(id) = self.fill_id(missing).await? else { return Ok(filled) };
             let action = Action::Send { to: own, value: U256::ZERO, data: Bytes::new() };
             match self.execute(&id, &action, nothing(own), None).await? {
@@ -211,32 +245,26 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         Ok(())
     }
 
-    /// What the chain shows of a transaction, in one round trip.
+    /// What one node shows of a transaction, in one round trip.
     async fn look(&self, record: &TransactionRecord) -> Result<Sighting, RpcError> {
-        let attempts = record.attempts.iter();
-        let count = Question::transaction_count(record.from, BlockTag::Latest);
-        let mut questions = vec![Question::block_number(), count];
-        for attempt in attempts {
-            questions.push(Question::receipt(attempt.hash));
-            questions.push(Question::transaction(attempt.hash));
+        sighting(record, &self.rpc.ask_all(&what_to_look_for(record)).await?)
+    }
+
+    /// What no node contradicts. One that lies or is late can delay a verdict, and not bring it about.
+    async fn look_everywhere(&self, record: &TransactionRecord) -> Result<Sighting, RpcError> {
+        let answers = self.rpc.ask_each(&what_to_look_for(record)).await;
+        let seen = answers.into_iter().filter_map(|it| sighting(record, &it.ok()?).ok());
+        let seen: Vec<Sighting> = seen.collect();
+        if seen.len() < self.rpc.endpoints().min(2) {
+            return Err(RpcError::NoAnswer("too few nodes answer".into()));
         }
-        let answers = self.rpc.ask_all(&questions).await?;
-        let mut answers = answers.iter();
-        let mut next = || answers.next().ok_or(RpcError::Unreadable("no answer"));
-        let mut sighting = Sighting {
-            head: next()?.read::<U64>()?.to(),
-            nonce: next()?.read::<U64>()?.to(),
-            ..Sighting::default()
-        };
-        for attempt in &record.attempts {
-            let receipt: Option<Receipt> = next()?.read()?;
-            if let Some(receipt) = receipt.filter(|it| it.transaction_hash == attempt.hash) {
-                sighting.mined = Some(Mined::from(&receipt));
-            }
-            let known: Option<serde::de::IgnoredAny> = next()?.read()?;
-            sighting.known |= known.is_some();
-        }
-        Ok(sighting)
+        let merged = seen.into_iter().reduce(|one, other| Sighting {
+            mined: one.mined.or(other.mined),
+            known: one.known || other.known,
+            nonce: one.nonce.min(other.nonce),
+            head: one.head.min(other.head),
+        });
+        merged.ok_or(RpcError::NoEndpoint)
     }
 
     /// Whether a transaction has done what it should; none while that is open.
@@ -250,4 +278,33 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
 
 fn nothing(own: alloy_primitives::Address) -> Call {
     Call { to: Some(own), value: U256::ZERO, data: Bytes::new() }
+}
+
+fn what_to_look_for(record: &TransactionRecord) -> Vec<Question> {
+    let count = Question::transaction_count(record.from, BlockTag::Latest);
+    let mut questions = vec![Question::block_number(), count];
+    for attempt in &record.attempts {
+        questions.push(Question::receipt(attempt.hash));
+        questions.push(Question::transaction(attempt.hash));
+    }
+    questions
+}
+
+fn sighting(record: &TransactionRecord, answers: &[Answer]) -> Result<Sighting, RpcError> {
+    let mut answers = answers.iter();
+    let mut next = || answers.next().ok_or(RpcError::Unreadable("no answer"));
+    let mut sighting = Sighting {
+        head: next()?.read::<U64>()?.to(),
+        nonce: next()?.read::<U64>()?.to(),
+        ..Sighting::default()
+    };
+    for attempt in &record.attempts {
+        let receipt: Option<Receipt> = next()?.read()?;
+        if let Some(receipt) = receipt.filter(|it| it.transaction_hash == attempt.hash) {
+            sighting.mined = Some(Mined::from(&receipt));
+        }
+        let known: Option<serde::de::IgnoredAny> = next()?.read()?;
+        sighting.known |= known.is_some();
+    }
+    Ok(sighting)
 }

@@ -1,11 +1,12 @@
-use alloy_primitives::{B256, Bytes, U64, U256};
+use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use futures_util::future::join;
 use hoox_connector::{Clock, Transport};
 
 use crate::fees::BLOCKS;
 use crate::nonce::agreed_nonce;
 use crate::wallet::read::reverted;
-use crate::wallet::{Rehearsal, Submitted, Wallet, WalletError, is_same, turn};
+use crate::wallet::rehearse::{Ready, approval};
+use crate::wallet::{Evidence, Rehearsal, Submitted, Wallet, WalletError, is_same, turn};
 use crate::{
     Action, AllocateError, Allocated, Attempt, BlockTag, BroadcastAnswer, Call, Event, Fees, Life,
     NewTransaction, NonceError, NonceReport, Question, RpcError, SignError, Spend, Transaction,
@@ -43,7 +44,8 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         if let Some(known) = self.known(id, action).await? {
             return Ok(Submitted::Record(known));
         }
-        let Some(token) = turn::token_of(action).filter(|_| !self.config.policy.dry_run) else {
+        let needs = turn::token_of(action, &self.chain);
+        let Some(token) = needs.filter(|_| !self.config.policy.dry_run) else {
             return self.carry_out(id, action, gas_limit, None).await;
         };
         let turn = self.take_turn(id, token).await?;
@@ -81,28 +83,57 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         {
             return Ok(Submitted::Record(known));
         }
-        let call = match action {
+        let ready = match action {
             Action::Send { to, value, data } => {
                 let to = Some(checked_recipient(*to)?);
-                Call { to, value: *value, data: data.clone() }
+                let call = Call { to, value: *value, data: data.clone() };
+                self.check_bounds(&call).await?;
+                call.into()
             }
             Action::Transfer { token, to, amount } => {
-                token::transfer(checked_recipient(*token)?, checked_recipient(*to)?, *amount)
+                token::transfer(checked_recipient(*token)?, checked_recipient(*to)?, *amount).into()
             }
             Action::Approve { token, spender, amount } => {
                 checked_recipient(*spender)?;
-                self.reset_approval(id, (*token, *spender, *amount), turn).await?;
-                token::approve(checked_recipient(*token)?, *spender, *amount)
+                let call = token::approve(checked_recipient(*token)?, *spender, *amount);
+                self.approve_call((*token, *spender, *amount), call, id, turn).await?
             }
             Action::Swap(request) => self.swap_call(id, request, turn).await?,
             Action::Wrap { amount } => {
-                uniswap::wrap(self.chain.wrapped.ok_or(WalletError::NoRoute)?, *amount)
+                uniswap::wrap(self.chain.wrapped.ok_or(WalletError::NoRoute)?, *amount).into()
             }
             Action::Unwrap { amount } => {
-                uniswap::unwrap(self.chain.wrapped.ok_or(WalletError::NoRoute)?, *amount)
+                uniswap::unwrap(self.chain.wrapped.ok_or(WalletError::NoRoute)?, *amount).into()
             }
         };
-        self.execute(id, action, call, gas_limit).await
+        if !ready.before.is_empty() {
+            return Ok(Submitted::DryRun(self.rehearse(&ready, gas_limit).await?));
+        }
+        self.execute(id, action, ready.call, gas_limit).await
+    }
+
+    /// The call of an approval, after another one was taken back where the token wants that.
+    async fn approve_call(
+        &self,
+        approve: (Address, Address, U256),
+        call: Call,
+        id: &str,
+        turn: Option<&Turn>,
+    ) -> Result<Ready, WalletError> {
+        let (token, spender, _) = approve;
+        if !self.config.policy.dry_run {
+            // Before anything is taken back for it.
+            self.config.policy.check(&call, self.address(), &self.chain)?;
+            self.reset_approval(id, approve, turn).await?;
+            return Ok(call.into());
+        }
+        let mut ready = Ready::from(call);
+        // Where there is nothing, nothing answers.
+        if self.needs_reset(approve).await.unwrap_or(false) {
+            ready.before.push(approval((token, spender, U256::ZERO)));
+            ready.gas = self.try_approvals(&ready.before, &ready.call).await?;
+        }
+        Ok(ready)
     }
 
     /// Carries out one call.
@@ -119,7 +150,8 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         let prepared = prepared?;
         if self.config.policy.dry_run {
             let Prepared { spends, gas_limit, fees, .. } = prepared;
-            return Ok(Submitted::DryRun(Rehearsal { spends, gas_limit, fees }));
+            let (before, gas_limit, evidence) = (Vec::new(), Some(gas_limit), Evidence::Simulated);
+            return Ok(Submitted::DryRun(Rehearsal { spends, before, gas_limit, fees, evidence }));
         }
         let now = self.rpc.clock().now();
         let mut agreed = None;

@@ -3,10 +3,13 @@
 use core::time::Duration;
 
 use alloy_primitives::Address;
+use alloy_sol_types::SolCall;
 use hoox_connector::{Clock, Transport};
 
+use crate::token::IERC20;
+use crate::uniswap::read_swaps;
 use crate::wallet::{Wallet, WalletError};
-use crate::{Action, TransactionRecord, TransactionState, TransactionStore, Turn};
+use crate::{Action, Call, Chain, TransactionRecord, TransactionState, TransactionStore, Turn};
 
 /// How long another one's turn is waited for.
 const WAIT: Duration = Duration::from_secs(60);
@@ -62,7 +65,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         let clock = self.rpc.clock();
         let confirmations = self.config.life.confirmations;
         for record in self.store.open(self.chain.id, self.address()).await? {
-            if !pays_with(&record.action, turn.token) || is_of(&record, &turn.name) {
+            if !pays_with(&record.action, turn.token, &self.chain) || is_of(&record, &turn.name) {
                 continue;
             }
             let mut record = record;
@@ -87,21 +90,30 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
     }
 }
 
-/// The token that an action approves and pays, or only approves: what it needs a turn for.
-pub(super) fn token_of(action: &Action) -> Option<Address> {
+/// The token that an action approves and pays, or only approves: what it needs a turn for. What comes as
+/// data is read.
+pub(super) fn token_of(action: &Action, chain: &Chain) -> Option<Address> {
     match action {
         Action::Swap(request) => Some(request.token_in),
         Action::Approve { token, .. } => Some(*token),
+        Action::Send { to, value, data } if chain.router.is_some_and(|it| it.address() == *to) => {
+            let call = Call { to: Some(*to), value: *value, data: data.clone() };
+            let swaps = read_swaps(&call);
+            // Coins that are sent along need no approval.
+            let pays = swaps.first().filter(|_| value.is_zero());
+            pays.and_then(|swap| swap.path.first().copied())
+        }
+        Action::Send { to, data, .. } => IERC20::approveCall::abi_decode(data).ok().map(|_| *to),
         _ => None,
     }
     .filter(|token| !token.is_zero())
 }
 
 /// Whether an action pays with `token`, or changes what may be paid.
-fn pays_with(action: &Action, token: Address) -> bool {
+fn pays_with(action: &Action, token: Address, chain: &Chain) -> bool {
     match action {
         Action::Transfer { token: sent, .. } => *sent == token,
-        action => token_of(action) == Some(token),
+        action => token_of(action, chain) == Some(token),
     }
 }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use hoox_wallet::{Action, Address, Bytes, TransactionRecord, TransactionState, U256};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use alloy_sol_types::SolCall;
 
@@ -65,33 +65,22 @@ async fn a_replacement_that_the_trap_forbids_is_not_signed() {
     assert_eq!(anvil.balance(FRIEND).await, U256::from(6));
 }
 
+/// Once or always: a node that has the transaction is not believed that its nonce is used.
 #[tokio::test]
-async fn a_node_that_once_calls_the_nonce_used_is_not_believed() {
-    let (anvil, wallet, network) = unmined();
-    submit(&wallet, "1", 5).await;
-    for _ in 0..2 {
-        network.fail("eth_getTransactionCount", Fault::Lie(json!("0x9")));
+async fn a_node_that_calls_the_nonce_used_and_has_the_transaction_is_not_believed() {
+    for lies in [2, 100] {
+        let (anvil, wallet, network) = unmined();
+        submit(&wallet, "1", 5).await;
+        for _ in 0..lies {
+            network.fail("eth_getTransactionCount", Fault::Lie(json!("0x9")));
+        }
+        let record = wallet.settle("1", 1, SHORT).await.unwrap();
+        assert_eq!(record.state, TransactionState::Pending);
+        anvil.mine(1).await;
+        succeed(&wallet, "1").await;
+        assert_eq!(anvil.balance(FRIEND).await, U256::from(5));
+        assert_eq!(wallet.find("1").await.unwrap().attempts.len(), 1);
     }
-    let record = wallet.settle("1", 1, SHORT).await.unwrap();
-    assert_eq!(record.state, TransactionState::Pending);
-    anvil.mine(1).await;
-    succeed(&wallet, "1").await;
-    assert_eq!(anvil.balance(FRIEND).await, U256::from(5));
-    assert_eq!(wallet.find("1").await.unwrap().attempts.len(), 1);
-}
-
-#[tokio::test]
-async fn a_node_that_calls_the_nonce_used_and_has_the_transaction_is_never_believed() {
-    let (anvil, wallet, network) = unmined();
-    submit(&wallet, "1", 5).await;
-    for _ in 0..100 {
-        network.fail("eth_getTransactionCount", Fault::Lie(json!("0x9")));
-    }
-    let record = wallet.settle("1", 1, SHORT).await.unwrap();
-    assert_eq!(record.state, TransactionState::Pending);
-    anvil.mine(1).await;
-    succeed(&wallet, "1").await;
-    assert_eq!(anvil.balance(FRIEND).await, U256::from(5));
 }
 
 #[tokio::test]
@@ -106,25 +95,6 @@ async fn while_the_chain_cannot_be_seen_nothing_is_concluded_or_sent() {
     anvil.mine(1).await;
     succeed(&wallet, "1").await;
     assert_eq!((network.broadcasts(), anvil.balance(FRIEND).await), (1, U256::from(5)));
-}
-
-#[tokio::test]
-async fn what_anothers_transaction_took_the_place_of_is_never_sent_again() {
-    let (anvil, wallet, network) = unmined();
-    submit(&wallet, "1", 5).await;
-    let hash = wallet.find("1").await.unwrap().hash();
-    let _: Value = anvil.ask("anvil_dropTransaction", json!([hash])).await;
-    // Somebody else with the same key, and the same nonce.
-    let (other, _) = anvil.faulty_wallet(open());
-    assert_eq!(submit(&other, "other", 7).await.nonce, 0);
-    anvil.mine(1).await;
-    let record = wallet.settle("1", 1, PATIENCE).await.unwrap();
-    assert_eq!(record.state, TransactionState::Superseded);
-    let sent = network.broadcasts();
-    assert_eq!(submit(&wallet, "1", 5).await.state, TransactionState::Superseded);
-    assert_eq!(wallet.recover().await.unwrap(), vec![]);
-    assert_eq!(network.broadcasts(), sent);
-    assert_eq!(anvil.balance(FRIEND).await, U256::from(7));
 }
 
 #[tokio::test]
@@ -144,4 +114,29 @@ async fn a_token_that_is_paused_after_the_signature_costs_gas_and_is_not_asked_a
     let again = wallet.submit("1", &action, None).await.unwrap().record().unwrap();
     assert_eq!((again.hash(), anvil.count(own).await), (record.hash(), 1));
     assert_eq!(wallet.balance(own, Some(token)).await.unwrap().amount, U256::from(1000));
+}
+
+/// The node's own words for a replacement that pays too little: another transaction with our nonce, of
+/// somebody with our key, is in its pool.
+#[tokio::test]
+async fn a_replacement_that_the_node_calls_underpriced_is_replaced_by_a_dearer_one() {
+    let (anvil, other, _) = unmined();
+    submit(&other, "other", 7).await;
+    other.replace("other").await.unwrap();
+    let (wallet, network) = anvil.faulty_wallet(open());
+    // It does not know that the nonce is used.
+    for _ in 0..2 {
+        network.fail("eth_getTransactionCount", Fault::Lie(json!("0x0")));
+    }
+    let record = submit(&wallet, "1", 5).await;
+    assert_eq!((record.nonce, record.state), (0, TransactionState::Signed));
+    wallet.settle("1", 1, SHORT).await.unwrap();
+    let record = wallet.find("1").await.unwrap();
+    assert!(record.attempts.len() > 1, "{record:?}");
+    anvil.mine(1).await;
+    succeed(&wallet, "1").await;
+    assert_eq!(
+        (anvil.count(wallet.address()).await, anvil.balance(FRIEND).await),
+        (1, U256::from(5))
+    );
 }

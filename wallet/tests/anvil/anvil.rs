@@ -48,6 +48,7 @@ sol! {
     interface Positions {
         function mint(Contracts.MintParams params) external payable;
     }
+    contract OneNumber { constructor(uint256 a); }
     contract OneAddress { constructor(address a); }
     contract TwoAddresses { constructor(address a, address b); }
     contract ThreeAddresses { constructor(address a, address b, address c); }
@@ -179,6 +180,12 @@ impl Anvil {
         let set = Contracts::setBalanceCall { owner, balance: amount };
         self.send(Some(token), U256::ZERO, set.abi_encode()).await;
         token
+    }
+
+    /// A token of which a hundredth is lost with each transfer; all of it is account 9's.
+    pub(crate) async fn deflating_token(&self, amount: U256) -> Address {
+        let path = "node_modules/@uniswap/v2-periphery/build/DeflatingERC20.json";
+        self.deploy(path, OneNumber::constructorCall { a: amount }.abi_encode()).await
     }
 
     /// A token whose approval must be taken back before another, as USDT's.

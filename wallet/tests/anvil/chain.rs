@@ -30,9 +30,7 @@ impl Anvil {
     }
 
     pub(crate) fn wallet_on(&self, chain: Chain, config: WalletConfig) -> TestWallet {
-        let transport = Faulty::leaked();
-        let rpc = Rpc::new(transport, SystemClock, chain.id, vec![self.url()]).with_rounds(1);
-        Wallet::new(account(0), chain, rpc, MemoryStore::default(), config).unwrap()
+        self.faulty_wallet_on(chain, config).0
     }
 
     /// A wallet of anvil's first account that asks this node first, and then another one.
@@ -45,9 +43,17 @@ impl Anvil {
 
     /// A wallet of anvil's first account, and the network under it.
     pub(crate) fn faulty_wallet(&self, config: WalletConfig) -> (TestWallet, &'static Faulty) {
+        self.faulty_wallet_on(Chain::new("anvil", 31337, "ETH"), config)
+    }
+
+    /// The same on a chain with contracts.
+    pub(crate) fn faulty_wallet_on(
+        &self,
+        chain: Chain,
+        config: WalletConfig,
+    ) -> (TestWallet, &'static Faulty) {
         let network = Faulty::leaked();
-        let rpc = Rpc::new(network, SystemClock, 31337, vec![self.url()]).with_rounds(1);
-        let chain = Chain::new("anvil", 31337, "ETH");
+        let rpc = Rpc::new(network, SystemClock, chain.id, vec![self.url()]).with_rounds(1);
         let wallet = Wallet::new(account(0), chain, rpc, MemoryStore::default(), config);
         (wallet.unwrap(), network)
     }
@@ -58,6 +64,7 @@ pub(crate) fn open() -> WalletConfig {
     let mut config = WalletConfig::new(Policy::open());
     config.life = LifeRules::default();
     config.life.poll = Duration::from_millis(50);
+    config.life.superseded_after = Duration::from_millis(100);
     config.fees = FeeLimits::default();
     config
 }

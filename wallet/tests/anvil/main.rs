@@ -5,10 +5,15 @@
 mod afterwards;
 #[allow(dead_code)] // other crates' tests use the rest
 mod anvil;
+mod bounds;
 mod chain;
+mod deflating;
 mod faults;
 mod load;
 mod nodes;
+mod overtaken;
+mod rehearsals;
+mod reorganised;
 mod swaps;
 mod tokens;
 mod transport;

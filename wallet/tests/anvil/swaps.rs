@@ -1,10 +1,9 @@
 use alloy_primitives::uint;
 use hoox_wallet::{
-    Action, Address, Chain, MemoryStore, Revert, Router, SwapRequest, SwapSize, TransactionState,
-    U256, WalletError,
+    Action, Address, Chain, Router, SwapRequest, SwapSize, TransactionState, U256, WalletError,
 };
 
-use crate::chain::{Anvil, ETHER, PATIENCE, TestWallet, account, open, succeed};
+use crate::chain::{Anvil, ETHER, TestWallet, account, open, succeed};
 
 pub(crate) const COIN: Address = Address::ZERO;
 
@@ -45,7 +44,7 @@ pub(crate) fn exact_in(input: U256) -> SwapSize {
     SwapSize::ExactIn { input, min_output: None }
 }
 
-fn exact_out(output: U256) -> SwapSize {
+pub(crate) fn exact_out(output: U256) -> SwapSize {
     SwapSize::ExactOut { output, max_input: None }
 }
 
@@ -129,55 +128,6 @@ async fn uniswap_v3_swaps_in_every_direction() {
     every_direction(true).await;
 }
 
-fn signed(wallet: &TestWallet) -> usize {
-    let store: &MemoryStore = wallet.store();
-    store.records().len()
-}
-
-#[tokio::test]
-async fn slippage_that_is_exceeded_is_noticed_before_anything_is_signed() {
-    let anvil = Anvil::start();
-    let (wallet, token, _) = market(&anvil, false).await;
-    let quote = wallet.quote_in(None, COIN, token, ether(1)).await.unwrap();
-    let size = SwapSize::ExactIn { input: ether(1), min_output: Some(quote + U256::ONE) };
-    let error = wallet.submit("1", &request(COIN, token, size), None).await.unwrap_err();
-    let reason = "UniswapV2Router: INSUFFICIENT_OUTPUT_AMOUNT";
-    assert_eq!(error, WalletError::Reverted(Revert::Reason(reason.into())));
-    assert_eq!(signed(&wallet), 0);
-}
-
-/// The price moves between the simulation and the block: the swap is reverted, and costs its gas alone.
-#[tokio::test]
-async fn slippage_that_is_exceeded_in_the_block_spends_only_gas() {
-    let anvil = Anvil::start();
-    let (wallet, token, _) = market(&anvil, false).await;
-    let _: serde_json::Value = anvil.ask("evm_setAutomine", serde_json::json!([false])).await;
-    let coins = anvil.balance(wallet.address()).await;
-    wallet.submit("1", &request(COIN, token, exact_in(ether(1))), GAS).await.unwrap();
-    // Somebody buys first, and pays more for it.
-    let other = anvil.wallet_for(account(1), wallet.chain().clone());
-    let action = request(COIN, token, exact_in(ether(50)));
-    other.submit("front", &action, GAS).await.unwrap();
-    other.replace("front").await.unwrap();
-    anvil.mine(1).await;
-    succeed(&other, "front").await;
-    let record = wallet.settle("1", 1, PATIENCE).await.unwrap();
-    let TransactionState::Confirmed(mined) = record.state else { panic!("{:?}", record.state) };
-    assert!(!mined.succeeded);
-    assert_eq!(coins - anvil.balance(wallet.address()).await, mined.fee().unwrap());
-}
-
-#[tokio::test]
-async fn a_swap_after_its_deadline_is_refused() {
-    let anvil = Anvil::start();
-    let (wallet, token, _) = market(&anvil, false).await;
-    let Action::Swap(request) = request(COIN, token, exact_in(ether(1))) else { panic!() };
-    let late = Action::Swap(SwapRequest { deadline: Some(1), ..request });
-    let error = wallet.submit("1", &late, None).await.unwrap_err();
-    assert_eq!(error, WalletError::Deadline);
-    assert_eq!(signed(&wallet), 0);
-}
-
 #[tokio::test]
 async fn a_pair_without_a_pool_has_no_price() {
     let anvil = Anvil::start();
@@ -186,7 +136,7 @@ async fn a_pair_without_a_pool_has_no_price() {
     let action = request(other, COIN, exact_in(ether(1)));
     let error = wallet.submit("1", &action, None).await.unwrap_err();
     assert!(matches!(error, WalletError::Reverted(_)), "{error}");
-    assert_eq!(signed(&wallet), 0);
+    assert!(wallet.store().records().is_empty());
     // Not even the approval that would come first.
     let Router::V2 { router } = wallet.chain().router.unwrap() else { panic!() };
     assert_eq!(wallet.allowance(other, wallet.address(), router).await.unwrap(), U256::ZERO);

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use alloy_sol_types::SolCall;
 use hoox_wallet::{
     Action, Address, AddressError, AllowList, Asset, Bytes, Chain, Policy, PolicyError, Revert,
-    SpendLimit, Submitted, TransactionState, U256, WalletError,
+    SpendLimit, TransactionState, U256, WalletError,
 };
 
 use crate::chain::{Anvil, Contracts, ETHER, PATIENCE, account, open, succeed};
@@ -167,20 +167,6 @@ async fn coins_are_wrapped_and_unwrapped() {
     wallet.submit("2", &Action::Unwrap { amount: U256::from(4) }, None).await.unwrap();
     succeed(&wallet, "2").await;
     assert_eq!(wallet.balance(own, Some(wrapped)).await.unwrap().amount, U256::from(6));
-}
-
-#[tokio::test]
-async fn a_rehearsal_signs_nothing() {
-    let anvil = Anvil::start();
-    let mut config = open();
-    config.policy.dry_run = true;
-    let wallet = anvil.wallet_on(Chain::new("anvil", 31337, "ETH"), config);
-    let result = wallet.submit("1", &pay(Address::repeat_byte(1), 5), None).await.unwrap();
-    let Submitted::DryRun(rehearsal) = result else { panic!("{result:?}") };
-    assert_eq!(rehearsal.spends[0].amount, U256::from(5));
-    assert!(rehearsal.gas_limit >= 21_000);
-    assert!(wallet.store().records().is_empty());
-    assert_eq!(anvil.count(wallet.address()).await, 0);
 }
 
 #[tokio::test]

@@ -137,8 +137,8 @@ async fn a_swap_that_was_only_approved_is_carried_on_with() {
     {
         let (swaps, network) = market_.swaps();
         swaps.warm_up().await.unwrap();
-        // The selector of swapTokensForExactETH: the swap is not even simulated.
-        network.fail("4a25d94a", Fault::NotSent);
+        // The selector of swapTokensForExactETH: after the approval the swap is not even simulated.
+        network.fail_after("eth_sendRawTransaction", "4a25d94a", Fault::NotSent);
         let refused = market(&swaps, "buy", Side::Buy, "ETHPLN", "1").await.unwrap_err();
         assert!(matches!(refused, Refused::NotSent(_)), "{refused:?}");
         assert_eq!(swaps.find(symbol("ETHPLN"), id("buy")).await.unwrap(), None);

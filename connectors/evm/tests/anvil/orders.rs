@@ -116,8 +116,8 @@ async fn a_limit_that_cannot_be_kept_signs_nothing() {
         assert_eq!(rejection.reason, RejectReason::Price, "{rejection:?}");
         assert_eq!(swaps.find(symbol("PLNETH"), id(name)).await.unwrap(), None);
     }
-    // The sale was approved before it was simulated: that is all there is.
-    assert_eq!(market_.count().await, 1);
+    // The sale was tried out together with its approval: not even that was signed.
+    assert_eq!(market_.count().await, 0);
     let order = limit(Side::Buy, "1.01").client_order_id(id("c"));
     accepted(swaps.place(&prepared(&swaps, order).await).await);
     let report = ended(&swaps, "PLNETH", "c").await;

@@ -2,8 +2,8 @@
 
 use comfy_table::Color;
 use hoox_wallet::{
-    Action, Address, B256, COIN_DECIMALS, Chain, Mined, Rehearsal, TokenAmount, TransactionRecord,
-    TransactionState, U256, format_units,
+    Action, Address, B256, COIN_DECIMALS, Chain, Evidence, Mined, Rehearsal, TokenAmount,
+    TransactionRecord, TransactionState, U256, format_units,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -28,22 +28,35 @@ pub(super) fn balance(json: bool, balance: &TokenAmount) -> anyhow::Result<()> {
 
 pub(super) fn rehearsal(json: bool, it: &Rehearsal, coin: &str) -> anyhow::Result<()> {
     let price = it.fees.max_price();
-    let fee = U256::from(it.gas_limit) * U256::from(price);
+    let fee =
+        it.gas_limit.map(|gas| format_units(U256::from(gas) * U256::from(price), COIN_DECIMALS));
     if json {
         return show::object(&json!({
             "dry_run": true,
             "spends": it.spends,
             "gas_limit": it.gas_limit,
             "max_gas_price": price.to_string(),
-            "max_fee": format_units(fee, COIN_DECIMALS),
+            "max_fee": fee,
+            "approvals_before": it.before.len(),
+            "simulated": it.evidence == Evidence::Simulated,
         }));
     }
     let gwei = format_units(U256::from(price), 9);
-    show::line(&format!(
-        "nothing was signed; its gas would cost at most {} {coin} ({} gas at up to {gwei} gwei)",
-        format_units(fee, COIN_DECIMALS),
-        it.gas_limit
-    ))
+    let gas = match (fee, it.gas_limit) {
+        (Some(fee), Some(gas)) => {
+            format!("its gas would cost at most {fee} {coin} ({gas} gas at up to {gwei} gwei)")
+        }
+        _ => format!("what gas it needs is not known; it would cost up to {gwei} gwei"),
+    };
+    let before = match it.before.len() {
+        0 => String::new(),
+        count => format!(", after {count} approval(s)"),
+    };
+    let known = match it.evidence {
+        Evidence::Simulated => "",
+        _ => "; the node simulates nothing behind an approval, so that the quote must do",
+    };
+    show::line(&format!("nothing was signed; {gas}{before}{known}"))
 }
 
 pub(super) fn records(json: bool, records: &[TransactionRecord]) -> anyhow::Result<()> {
@@ -156,7 +169,7 @@ fn short(address: Address) -> String {
 fn status(record: &TransactionRecord) -> &'static str {
     match &record.state {
         TransactionState::Signed => "signed",
-        TransactionState::Pending => "pending",
+        TransactionState::Pending | TransactionState::Overtaken { .. } => "pending",
         TransactionState::Mined(_) => "mined",
         TransactionState::Confirmed(_) if record.is_cancelled() => "cancelled",
         TransactionState::Confirmed(mined) if mined.succeeded => "confirmed",

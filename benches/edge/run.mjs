@@ -3,6 +3,7 @@
 // Gateway and trade engine as they are deployed, in direct mode, with the rate limit counted, over
 // `hoox venue` on loopback. Build first: `cargo build --release --bin hoox`, `node edge/build.mjs gateway trade ../benches/edge`.
 import { signal, start, startVenue } from "../../edge/tests/world.mjs";
+import { floor } from "./floor.mjs";
 import { load } from "./load.mjs";
 import { signing } from "./signing.mjs";
 import { STEPS, measureSteps, probe } from "./steps.mjs";
@@ -52,6 +53,8 @@ try {
   } finally {
     await here.stop();
   }
+  figures.floor = await floor(venue.binance.rest, { count: COUNT, ledger: true });
+  figures.bare = await floor(venue.binance.rest, { count: COUNT, ledger: false });
   figures.signing = await signing();
   if (process.argv.includes("--json")) console.log(JSON.stringify(figures));
   else show(figures);
@@ -59,10 +62,18 @@ try {
   await venue.stop();
 }
 
-function show({ first, sequential, parallel, steps, signing }) {
+function show({ first, sequential, parallel, floor, bare, steps, signing }) {
   const ms = (figure) => figure.toFixed(2).padStart(8);
   console.log("webhook to acknowledged fill, ms      p50      p90      p99   a second");
-  for (const [name, it] of Object.entries({ "one at a time": sequential, "16 at a time": parallel })) {
+  const runs = {
+    "one at a time": sequential,
+    "16 at a time": parallel,
+    "empty workers, one at a time": floor.sequential,
+    "empty workers, 16 at a time": floor.parallel,
+    "the same without D1 and R2": bare.sequential,
+    "the same, 16 at a time": bare.parallel,
+  };
+  for (const [name, it] of Object.entries(runs)) {
     const { p50, p90, p99, perSecond } = it;
     console.log(name.padEnd(30), ms(p50), ms(p90), ms(p99), perSecond.toFixed(0).padStart(8));
   }

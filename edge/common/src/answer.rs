@@ -35,6 +35,14 @@ pub fn json(request_id: RequestId, status: u16, body: &impl Serialize) -> Result
     }
 }
 
+/// An answer to another of our workers or objects that has nothing to add: 204.
+///
+/// # Errors
+/// None in practice.
+pub fn done() -> Result<Response> {
+    Ok(Response::empty()?.with_status(204))
+}
+
 fn headers(request_id: RequestId) -> Result<Headers> {
     let headers = Headers::new();
     headers.set("content-type", "application/json")?;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod auth;
+mod body;
 mod clock;
 mod config;
 mod log;
@@ -14,15 +15,17 @@ mod request;
 mod shard;
 mod transport;
 
-pub use answer::{fail, json, respond};
+pub use answer::{done, fail, json, respond};
 pub use auth::{INTERNAL_KEY_HEADER, InternalKey, internal_request};
+pub use body::{body_of, json_of};
 pub use clock::WorkerClock;
 pub use config::{KvConfig, secret, secrets, snapshot};
 pub use log::log;
 pub use mode::{mode_from, mode_name};
 pub use queue::WorkerQueue;
 pub use request::{
-    REQUEST_ID_HEADER, client_address, new_request_id, path, query_value, read_body, request_id,
+    REQUEST_ID_HEADER, client_address, new_request_id, path, query_value, read_body,
+    read_internal_body, request_id,
 };
 pub use shard::{Reserve, Reserved, SHARDS, shard};
 pub use transport::FetchTransport;

@@ -4,6 +4,8 @@ use futures_util::TryStreamExt;
 use hoox_router::{ErrorCode, Failure, RequestId};
 use worker::{ByteStream, Request};
 
+use crate::body::up_to;
+
 /// The header that names a request (spec README §5).
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
 
@@ -59,22 +61,18 @@ fn path_and_query(url: &str) -> (&str, &str) {
 /// # Errors
 /// [`ErrorCode::PayloadTooLarge`], or [`ErrorCode::BadRequest`] if the body breaks off.
 pub async fn read_body(request: &mut Request, max: usize) -> Result<Vec<u8>, Failure> {
-    let too_large = || {
-        let text = format!("The body is larger than {} KiB.", max / 1024);
-        Failure::new(ErrorCode::PayloadTooLarge, text)
-    };
-    let broken = |_| Failure::new(ErrorCode::BadRequest, "The body cannot be read.");
+    let too_large = || too_large(max);
     let declared = request.headers().get("content-length").ok().flatten();
     let declared = declared.and_then(|length| length.parse::<u64>().ok());
     if declared.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length <= max)) {
         // The platform cuts a body at its declared length.
-        return request.bytes().await.map_err(broken);
+        return request.bytes().await.map_err(|_| broken());
     }
     if declared.is_some() {
         return Err(too_large());
     }
     let Ok(stream) = request.stream() else { return Ok(Vec::new()) };
-    read_stream(stream, max).await.map_err(broken)?.ok_or_else(too_large)
+    read_stream(stream, max).await.map_err(|_| broken())?.ok_or_else(too_large)
 }
 
 /// Reads to the end of a stream; nothing more of one that has more than `max` bytes, of which there
@@ -92,6 +90,25 @@ pub(crate) async fn read_stream(
         if body.is_empty() { body = chunk } else { body.append(&mut chunk) }
     }
     Ok(Some(body))
+}
+
+/// Reads a body that another of our workers or objects sends, whose length nobody declares, in one
+/// piece: only for requests whose key has been checked, as the platform's limit is all that holds it.
+///
+/// # Errors
+/// As [`read_body`].
+pub async fn read_internal_body(request: &mut Request, max: usize) -> Result<Vec<u8>, Failure> {
+    let buffer = request.inner().array_buffer().map_err(|_| broken())?;
+    up_to(max, buffer).await.map_err(|_| broken())?.ok_or_else(|| too_large(max))
+}
+
+fn too_large(max: usize) -> Failure {
+    let text = format!("The body is larger than {} KiB.", max / 1024);
+    Failure::new(ErrorCode::PayloadTooLarge, text)
+}
+
+fn broken() -> Failure {
+    Failure::new(ErrorCode::BadRequest, "The body cannot be read.")
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 use core::time::Duration;
 
 use hoox_connector::{Method, Request, Response, Transport, TransportError};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use js_sys::Array;
 use worker::{AbortController, Delay, Fetch, Headers, RequestInit, RequestRedirect};
 
+use crate::body_of;
 use crate::request::read_stream;
 
 /// The longest reply that is read unless told: the largest instrument list is a few megabytes.
@@ -90,25 +93,44 @@ async fn exchange(
     max: usize,
 ) -> Result<Response, TransportError> {
     let lost = |_| TransportError::MaybeSent("the connection failed".into());
-    let mut reply = Fetch::Request(request).send_with_signal(signal).await.map_err(lost)?;
-    let body = match reply.stream() {
-        // What is left of a reply that is too long is not fetched: the stream is cancelled as it is
-        // dropped.
-        Ok(stream) => {
-            let body = read_stream(stream, max).await.map_err(lost)?;
-            body.ok_or(TransportError::ReplyTooLong { max })?
-        }
-        // A reply without a body, such as one of status 204.
-        Err(_) => Vec::new(),
-    };
-    let mut headers = HeaderMap::new();
-    for (name, value) in reply.headers().entries() {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
-            headers.append(name, value);
-        }
-    }
-    let mut response = Response::new(reply.status_code(), body);
+    let reply = Fetch::Request(request).send_with_signal(signal).await.map_err(lost)?;
+    let (status, headers) = (reply.status_code(), headers(&reply));
+    let body = body(reply, &headers, max).await.map_err(lost)?;
+    let mut response = Response::new(status, body.ok_or(TransportError::ReplyTooLong { max })?);
     response.headers = headers;
     Ok(response)
+}
+
+/// The body of a reply, unless it is too long: at once if it declares how long it is. What is left of one
+/// that is read as it comes is not fetched: the stream is cancelled as it is dropped.
+async fn body(
+    mut reply: worker::Response,
+    headers: &HeaderMap,
+    max: usize,
+) -> worker::Result<Option<Vec<u8>>> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if !headers.contains_key(CONTENT_ENCODING) && length.is_some_and(|length: usize| length <= max)
+    {
+        return body_of(&reply, max).await;
+    }
+    match reply.stream() {
+        Ok(stream) => read_stream(stream, max).await,
+        // A reply without a body, such as one of status 204.
+        Err(_) => Ok(Some(Vec::new())),
+    }
+}
+
+/// The headers of a reply, fetched as one text of lines `name,value`: asked for one by one they are half
+/// a dozen calls to JavaScript each.
+fn headers(reply: &worker::Response) -> HeaderMap {
+    let lines = Array::from(reply.headers().as_ref()).join("\n").as_string().unwrap_or_default();
+    let pairs = lines.lines().filter_map(|line| {
+        let (name, value) = line.split_once(',')?;
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+    });
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(name, value);
+    }
+    headers
 }

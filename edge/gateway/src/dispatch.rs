@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use futures_util::future::{Either, select};
-use hoox_edge::{WorkerQueue, internal_request, mode_name, respond};
+use hoox_edge::{WorkerQueue, internal_request, json_of, mode_name, respond};
 use hoox_router::{Answer, ErrorCode, Failure, Queue, QueueMessage, QueueMode};
 use serde::Deserialize;
 use worker::{Delay, Env, Response, Result};
@@ -120,7 +120,7 @@ async fn judge(
         code: String,
     }
     let copy = response.cloned()?;
-    let body = response.json::<Body>().await?;
+    let body: Body = json_of(&response).await?;
     // Decided already: nothing was ordered, and the queue would not have it otherwise.
     let decided = [ErrorCode::KillSwitchActive, ErrorCode::QueueUnavailable];
     let code = body.error.code.as_str();

@@ -1,7 +1,7 @@
 //! The lock on a signal: the object that keeps its key (gateway.md §8).
 
 use hoox_connector::Timestamp;
-use hoox_edge::{Reserve, Reserved, internal_request, shard};
+use hoox_edge::{Reserve, Reserved, internal_request, json_of, shard};
 use hoox_router::{Failure, IdempotencyKey, RefusedSignal, RequestId};
 use worker::{Env, Result};
 
@@ -51,9 +51,10 @@ impl Lock {
         let body = serde_json::to_string(&self.asked)?;
         let url = format!("https://object{path}");
         let request = internal_request(&self.env, &url, self.asked.request_id, &[], &body)?;
-        let mut response = object.fetch_with_request(request).await?;
+        let response = object.fetch_with_request(request).await?;
         match response.status_code() {
-            200 => response.json().await,
+            204 => Ok(Reserved { held_by: None }),
+            200 => json_of(&response).await,
             _ => Err("the object cannot keep keys".into()),
         }
     }

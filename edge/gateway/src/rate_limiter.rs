@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 
 use hoox_connector::{Clock, Timestamp};
-use hoox_edge::{WorkerClock, fail, json, path, request_id};
+use hoox_edge::{WorkerClock, done, fail, json, json_of, path, request_id};
 use hoox_router::{Admission, CallerId, ErrorCode, Failure, RateWindow, Settings, admit};
 use serde::{Deserialize, Serialize};
 use worker::{
@@ -27,7 +27,7 @@ pub struct RateLimiterStore {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Counted {
-    /// How long the sender has to wait; absent if the signal is admitted.
+    /// How long the sender has to wait. A signal that is admitted is answered without a body.
     retry_after_ms: Option<u64>,
 }
 
@@ -61,7 +61,10 @@ impl DurableObject for RateLimiterStore {
                 let _ = save(&sql, window);
             });
         }
-        json(id, 200, &Counted { retry_after_ms })
+        match retry_after_ms {
+            None => done(),
+            some => json(id, 200, &Counted { retry_after_ms: some }),
+        }
     }
 }
 
@@ -77,12 +80,16 @@ pub(crate) async fn count(
     if limit == 0 {
         return Ok(());
     }
-    let ask = async {
+    let ask = async || -> Result<Counted> {
         let object = env.durable_object(OBJECTS)?.get_by_name(&caller.to_string())?;
         let request = Request::new(&format!("https://object/{limit}"), Method::Post)?;
-        object.fetch_with_request(request).await?.json::<Counted>().await
+        let response = object.fetch_with_request(request).await?;
+        match response.status_code() {
+            204 => Ok(Counted { retry_after_ms: None }),
+            _ => json_of(&response).await,
+        }
     };
-    match ask.await {
+    match ask().await {
         Ok(Counted { retry_after_ms: None }) => Ok(()),
         Ok(Counted { retry_after_ms: Some(wait) }) => {
             Err(Failure::too_many_signals(Duration::from_millis(wait)))

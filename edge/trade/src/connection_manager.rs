@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use hoox_connector::Venue;
-use hoox_edge::{fail, path, read_body, request_id, snapshot};
+use hoox_edge::{fail, path, read_internal_body, request_id, snapshot};
 use hoox_router::{ErrorCode, Failure};
 use worker::{
     DurableObject, Env, Request, Response, ResponseBuilder, Result, State, durable_object,
@@ -60,7 +60,7 @@ impl DurableObject for ExchangeConnectionManager {
         }
         link.open();
         let Some(number) = number else { return Response::empty() };
-        let frame = match read_body(&mut request, FRAME_MAX).await {
+        let frame = match read_internal_body(&mut request, FRAME_MAX).await {
             Ok(frame) => frame,
             Err(failure) => return fail(id, &failure),
         };

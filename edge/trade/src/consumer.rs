@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use futures_util::StreamExt;
 use hoox_connector::Clock;
-use hoox_edge::{WorkerClock, WorkerQueue, log, new_request_id, shard};
+use hoox_edge::{WorkerClock, WorkerQueue, json_of, log, new_request_id, shard};
 use hoox_router::{CONSUMER_CONCURRENCY, LogLevel, QueueMessage, RequestId};
 use serde::Deserialize;
 use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage, js_sys};
@@ -44,7 +44,7 @@ async fn carry_out(message: &RawMessage, env: &Env) {
     let (id, key) = (signal.request_id, signal.idempotency_key.as_str());
     let answer = ask_object(env, &shard(key), "/consume", id, &[], &body).await;
     let settled = match answer {
-        Ok(mut response) => response.json::<Settled>().await.ok(),
+        Ok(response) => json_of::<Settled>(&response).await.ok(),
         Err(_) => None,
     };
     let Some(settled) = settled else { return again(message, env, UNREACHABLE_RETRY) };

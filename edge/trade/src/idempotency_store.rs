@@ -9,8 +9,8 @@ use futures_channel::oneshot;
 use futures_util::lock::Mutex;
 use hoox_connector::Venue;
 use hoox_edge::{
-    KvConfig, Reserve, Reserved, WorkerClock, WorkerQueue, fail, json, mode_from, path, read_body,
-    request_id, respond,
+    KvConfig, Reserve, Reserved, WorkerClock, WorkerQueue, done, fail, json, mode_from, path,
+    read_internal_body, request_id, respond,
 };
 use hoox_router::{
     BODY_MAX, ErrorCode, Failure, LogLevel, QueueMessage, RequestId, Reservation, Router, Settings,
@@ -22,6 +22,7 @@ use worker::{
 };
 
 use crate::accounts::Accounts;
+use crate::ledger::{Parcel, Writer};
 use crate::store::{Entry, ObjectStore};
 use crate::{ledger, notices};
 
@@ -54,6 +55,8 @@ struct Object {
     recovered: Mutex<bool>,
     /// Held by whoever sends entries to the ledger.
     sending: Mutex<()>,
+    /// What the others have sent, if this is the object that writes the ledger.
+    writer: Writer,
     /// Whether somebody is waiting to.
     gathering: Cell<bool>,
     /// Orders whose fee is read before that.
@@ -74,7 +77,7 @@ impl DurableObject for IdempotencyStore {
         let (orders, desks) = (store.clone(), Rc::clone(&accounts));
         let router = Router::with_settings(orders, config, desks, WorkerClock, settings);
         let router = router.with_queue(queue);
-        let (recovered, sending, gathering, without_fee) = Default::default();
+        let (recovered, sending, writer, gathering, without_fee) = Default::default();
         let name = state.id().to_string();
         let object = Object {
             env,
@@ -84,6 +87,7 @@ impl DurableObject for IdempotencyStore {
             router,
             recovered,
             sending,
+            writer,
             gathering,
             without_fee,
         };
@@ -94,7 +98,8 @@ impl DurableObject for IdempotencyStore {
         let id = request_id(&request);
         let path = path(&request);
         let mode = request.headers().get("x-queue-mode")?.unwrap_or_default();
-        let body = match read_body(&mut request, BODY_MAX).await {
+        let longest = if path == ledger::WRITE_PATH { ledger::PARCEL_MAX } else { BODY_MAX };
+        let body = match read_internal_body(&mut request, longest).await {
             Ok(body) => body,
             Err(failure) => return fail(id, &failure),
         };
@@ -106,6 +111,7 @@ impl DurableObject for IdempotencyStore {
             "/order" => self.order(id, &body, &mode).await,
             "/consume" => self.consume(id, &body).await,
             "/close-all" => self.close_all(id, &body).await,
+            ledger::WRITE_PATH => self.write(id, &body).await,
             _ => fail(id, &Failure::new(ErrorCode::NotFound, "No such path.")),
         }
     }
@@ -124,7 +130,7 @@ impl IdempotencyStore {
         let ttl = Settings::default().key_ttl;
         let store = &self.object.store;
         match store.reserve(&asked.key, asked.request_id, asked.now, ttl).await {
-            Ok(Reservation::Acquired) => json(id, 200, &Reserved { held_by: None }),
+            Ok(Reservation::Acquired) => done(),
             Ok(Reservation::Duplicate { request_id, .. }) => {
                 json(id, 200, &Reserved { held_by: Some(request_id) })
             }
@@ -143,7 +149,7 @@ impl IdempotencyStore {
             other => other.map(drop),
         };
         match released {
-            Ok(()) => json(id, 200, &Reserved { held_by: None }),
+            Ok(()) => done(),
             Err(_) => fail(id, &Failure::store_unavailable()),
         }
     }
@@ -152,7 +158,7 @@ impl IdempotencyStore {
         let Ok(asked) = serde_json::from_slice::<Reserve>(body) else { return malformed(id) };
         let until = asked.now.after(Settings::default().key_ttl);
         match self.object.store.commit(&asked.key, asked.request_id, until).await {
-            Ok(()) => json(id, 200, &Reserved { held_by: None }),
+            Ok(()) => done(),
             Err(_) => fail(id, &Failure::store_unavailable()),
         }
     }
@@ -163,7 +169,7 @@ impl IdempotencyStore {
         match self.object.store.queue_entry(&Entry::Refusal(text.to_owned())) {
             Ok(()) => {
                 self.spawn_sending();
-                json(id, 202, &Reserved { held_by: None })
+                done()
             }
             Err(_) => fail(id, &Failure::store_unavailable()),
         }
@@ -232,6 +238,15 @@ impl IdempotencyStore {
             },
         });
         json(id, if all.is_complete() { 200 } else { 502 }, &body)
+    }
+
+    /// Writes what another object hands over into the ledger.
+    async fn write(&self, id: RequestId, body: &[u8]) -> Result<Response> {
+        let Some(parcel) = Parcel::parse(body) else { return malformed(id) };
+        match self.object.writer.write(&self.object.env, parcel).await {
+            true => done(),
+            false => fail(id, &Failure::new(ErrorCode::Internal, "The ledger is not written.")),
+        }
     }
 
     /// Runs `work` to its end, whether or not whoever asked is still there for the result.
@@ -308,12 +323,15 @@ impl Object {
         while let Ok(waiting) = self.store.waiting_entries()
             && let Some(last) = waiting.last().map(|waiting| waiting.id)
         {
-            let sent = ledger::write(&self.env, &waiting, &self.name).await;
+            let sent = ledger::hand_over(&self.env, &waiting, &self.name).await;
+            let left = match sent {
+                Ok(()) => ledger::offload(&self.env, &waiting).await,
+                Err(_) => Vec::new(),
+            };
             let taken = sent.is_ok() && self.store.forget_entries(last).is_ok();
             if taken {
                 notices::send(&self.env, &waiting).await;
             }
-            let left = sent.unwrap_or_default();
             for entry in &left {
                 let _ = self.store.queue_entry(entry);
             }

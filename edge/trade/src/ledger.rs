@@ -4,6 +4,7 @@ mod offload;
 mod positions;
 mod purge;
 mod rows;
+mod writer;
 
 use hoox_connector::{Symbol, Venue};
 use hoox_router::{HeldPosition, Holding, Record, RefusedSignal};
@@ -19,21 +20,22 @@ const DATABASE: &str = "DB";
 /// How often a write is tried that lost against another object's write of the same position.
 const TRIES: usize = 4;
 
-/// Writes entries in order, all or none of those that D1 takes; hands back those that R2 does not
-/// take. Written twice, they are there once.
-pub(crate) async fn write(env: &Env, waiting: &[Waiting], object: &str) -> Result<Vec<Entry>> {
+/// Writes entries in order, all or none. Written twice, they are there once.
+async fn write(env: &Env, parcels: &[&Parcel]) -> Result<()> {
     let database = env.d1(DATABASE)?;
     let (mut signals, mut trades, mut logs) = (Vec::new(), Vec::new(), Vec::new());
     // Of a record that was written many times, the last tells everything.
     let mut seen = HashSet::new();
-    let mut records: Vec<(&str, Record)> = Vec::new();
-    for Waiting { id, entry } in waiting.iter().rev() {
+    let mut records: Vec<Record> = Vec::new();
+    let parcels = parcels.iter().rev();
+    let waiting = parcels.flat_map(|it| it.entries.iter().rev().map(|entry| (&it.object, entry)));
+    for (object, Waiting { id, entry }) in waiting {
         match entry {
             Entry::Record(json) => {
                 // What this program wrote it can read.
                 let Ok(record) = serde_json::from_str::<Record>(json) else { continue };
                 if seen.insert(record.id()) {
-                    records.push((json, record));
+                    records.push(record);
                 }
             }
             Entry::Refusal(json) => {
@@ -57,13 +59,7 @@ pub(crate) async fn write(env: &Env, waiting: &[Waiting], object: &str) -> Resul
         (rows::REFUSED_TRADES.insert(), trades),
         (rows::LOGS.insert(), logs),
     ];
-    write_records(&database, refused, &records).await?;
-    let ended = records.iter().filter(|(_, record)| record.state.is_final());
-    let left = waiting.iter().filter_map(|waiting| match &waiting.entry {
-        Entry::Offload(json) => Some(json.as_str()),
-        _ => None,
-    });
-    Ok(offload::store(env, left.chain(ended.map(|(json, _)| *json))).await)
+    write_records(&database, refused, &records).await
 }
 
 /// The records' rows in `trades`, what their fills do to positions, and their signals' rows, with
@@ -71,9 +67,9 @@ pub(crate) async fn write(env: &Env, waiting: &[Waiting], object: &str) -> Resul
 async fn write_records(
     database: &D1Database,
     mut first: Vec<(String, Vec<Value>)>,
-    records: &[(&str, Record)],
+    records: &[Record],
 ) -> Result<()> {
-    let records: Vec<&Record> = records.iter().map(|(_, record)| record).collect();
+    let records: Vec<&Record> = records.iter().collect();
     let of = |row: fn(&Record) -> Value| records.iter().map(|record| row(record)).collect();
     first.push((rows::TRADES.insert(), of(rows::trade)));
     first.push((rows::SIGNALS.insert(), of(rows::signal)));
@@ -134,8 +130,10 @@ pub(crate) async fn dead_letter(env: &Env, letter: &rows::DeadLetter<'_>) -> Res
     run(&database, vec![letter, line]).await
 }
 
+pub(crate) use offload::store as offload;
 pub(crate) use purge::purge;
 pub(crate) use rows::DeadLetter;
+pub(crate) use writer::{PARCEL_MAX, PATH as WRITE_PATH, Parcel, Writer, hand_over};
 
 /// Whether the database answers.
 pub(crate) async fn answers(env: &Env) -> bool {

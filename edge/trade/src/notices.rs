@@ -12,8 +12,15 @@ use crate::store::{Entry, Waiting};
 /// Where alerts go unless somebody says otherwise (data.md §8).
 const CHATS: [&str; 3] = ["TELEGRAM_CHAT_ID_DEFAULT", "TELEGRAM_CHAT_ID", "TG_CHAT_ID_BINDING"];
 
+/// The bindings of those who are told.
+const TELEGRAM: &str = "TELEGRAM_SERVICE";
+const ANALYTICS: &str = "ANALYTICS_SERVICE";
+
 /// Tells of every order among the entries that has ended.
 pub(crate) async fn send(env: &Env, waiting: &[Waiting]) {
+    if [TELEGRAM, ANALYTICS].iter().all(|name| env.service(name).is_err()) {
+        return;
+    }
     let ended = waiting.iter().filter_map(|waiting| match &waiting.entry {
         Entry::Notice(json) => serde_json::from_str::<Record>(json).ok(),
         _ => None,
@@ -27,7 +34,7 @@ async fn tell(env: &Env, record: Record) {
     let alert = json!({
         "chatId": chat.as_ref().map(|chat| chat.expose()), "message": message(&record),
     });
-    post(env, "TELEGRAM_SERVICE", "https://telegram/alert", id, &alert).await;
+    post(env, TELEGRAM, "https://telegram/alert", id, &alert).await;
     let failed = (record.state == State::Rejected).then(|| reason(&record));
     let price = record.execution.as_ref().and_then(|it| it.average_price);
     let latency = record.trace.done_at(Step::Acknowledged);
@@ -41,7 +48,7 @@ async fn tell(env: &Env, record: Record) {
         "result": { "success": failed.is_none(), "error": failed },
         "latencyMs": latency.unwrap_or_default() / 1_000,
     });
-    post(env, "ANALYTICS_SERVICE", "https://analytics/track/trade", id, &point).await;
+    post(env, ANALYTICS, "https://analytics/track/trade", id, &point).await;
 }
 
 async fn post(env: &Env, service: &str, url: &str, id: RequestId, body: &serde_json::Value) {

@@ -2,7 +2,7 @@
 
 use hoox_connector::{Clock, Venue};
 use hoox_edge::{
-    InternalKey, WorkerClock, fail, json, path, query_value, read_body, request_id, shard,
+    InternalKey, WorkerClock, fail, json, path, query_value, read_internal_body, request_id, shard,
 };
 use hoox_router::{ErrorCode, Failure, RequestId};
 use serde::Deserialize;
@@ -38,7 +38,7 @@ pub(crate) async fn answer(mut request: Request, env: Env) -> Result<Response> {
         return fail(id, &Failure::new(ErrorCode::Unauthorized, message));
     }
     let handed_on = request.headers().get("x-queue-mode")?;
-    let body = match read_body(&mut request, BODY_MAX).await {
+    let body = match read_internal_body(&mut request, BODY_MAX).await {
         Ok(body) => body,
         Err(failure) => return fail(id, &failure),
     };

@@ -39,13 +39,25 @@ impl Entry {
         Self::Log(line.to_string())
     }
 
-    fn parts(&self) -> (&'static str, &str) {
+    /// Its kind, as it is kept, and what it says.
+    pub(crate) fn parts(&self) -> (&'static str, &str) {
         match self {
             Self::Record(json) => ("record", json),
             Self::Refusal(json) => ("refusal", json),
             Self::Log(json) => ("log", json),
             Self::Notice(json) => ("notice", json),
             Self::Offload(json) => ("offload", json),
+        }
+    }
+
+    /// The entry of a kind.
+    pub(crate) fn from_parts(kind: &str, json: String) -> Self {
+        match kind {
+            "record" => Self::Record(json),
+            "refusal" => Self::Refusal(json),
+            "notice" => Self::Notice(json),
+            "offload" => Self::Offload(json),
+            _ => Self::Log(json),
         }
     }
 }
@@ -70,16 +82,8 @@ impl ObjectStore {
             "SELECT id, kind, json FROM outbox ORDER BY id LIMIT ?",
             vec![BATCH_MAX.into()],
         )?;
-        let waiting = |row: Row| Waiting {
-            id: row.id,
-            entry: match row.kind.as_str() {
-                "record" => Entry::Record(row.json),
-                "refusal" => Entry::Refusal(row.json),
-                "notice" => Entry::Notice(row.json),
-                "offload" => Entry::Offload(row.json),
-                _ => Entry::Log(row.json),
-            },
-        };
+        let waiting =
+            |row: Row| Waiting { id: row.id, entry: Entry::from_parts(&row.kind, row.json) };
         Ok(rows.into_iter().map(waiting).collect())
     }
 

@@ -192,21 +192,10 @@ async fn a_swap_that_is_worth_too_much_signs_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_killed_between_intent_and_receipt_swaps_once() {
-    killed(3).await;
-}
-
-/// `cargo nextest run -p hoox --test dex --run-ignored all fifty`
-#[tokio::test]
-#[ignore = "takes minutes"]
-async fn fifty_times_a_server_killed_between_intent_and_receipt_swaps_once() {
-    killed(50).await;
-}
-
-async fn killed(times: u32) {
+async fn a_server_killed_fifty_times_between_intent_and_receipt_swaps_each_signal_once() {
     let data = tempfile::tempdir().unwrap();
     let anvil = market(data.path()).await;
-    for key in 1..=times {
+    for key in 1..=50_u32 {
         let _: Value = anvil.ask("evm_setAutomine", json!([false])).await;
         {
             let serve = Serve::start(&anvil, data.path());

@@ -41,10 +41,14 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         if id.is_empty() || id.len() > ID_MAX {
             return Err(WalletError::Id);
         }
+        let needs = turn::token_of(action, &self.chain);
         if let Some(known) = self.known(id, action).await? {
+            // Whoever signed it may have ended before its turn did.
+            if let Some(token) = needs {
+                self.end_turn(&self.turn(id, token)).await;
+            }
             return Ok(Submitted::Record(known));
         }
-        let needs = turn::token_of(action, &self.chain);
         let Some(token) = needs.filter(|_| !self.config.policy.dry_run) else {
             return self.carry_out(id, action, gas_limit, None).await;
         };

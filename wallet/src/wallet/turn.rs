@@ -26,8 +26,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
     /// Waits for the turn of `name` to approve and pay with `token`, and until whatever did so before
     /// is in a block: only then does the allowance say what is left.
     pub(super) async fn take_turn(&self, name: &str, token: Address) -> Result<Turn, WalletError> {
-        let turn =
-            Turn { chain_id: self.chain.id, owner: self.address(), token, name: name.to_owned() };
+        let turn = self.turn(name, token);
         let clock = self.rpc.clock();
         let until = clock.monotonic().saturating_add(WAIT);
         while !self.renew(&turn).await? {
@@ -41,6 +40,12 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
             self.end_turn(&turn).await;
         }
         waited.map(|()| turn)
+    }
+
+    /// The turn of `name` to approve and pay with `token`, whoever has it.
+    pub(super) fn turn(&self, name: &str, token: Address) -> Turn {
+        let (chain_id, owner) = (self.chain.id, self.address());
+        Turn { chain_id, owner, token, name: name.to_owned() }
     }
 
     /// Keeps the turn for as long as the next step may take.

@@ -3,8 +3,10 @@
 
 use core::time::Duration;
 
-use hoox_connector::SystemClock;
-use hoox_wallet::{Action, Address, Call, MemoryStore, Rpc, U256, Wallet, WalletError};
+use hoox_connector::{Clock, SystemClock};
+use hoox_wallet::{
+    Action, Address, Call, MemoryStore, Rpc, TransactionStore, Turn, U256, Wallet, WalletError,
+};
 
 use crate::chain::{Anvil, PATIENCE, TestWallet, account, open};
 use crate::swaps::{COIN, GAS, ether, exact_in, held, market, request};
@@ -67,6 +69,26 @@ async fn a_swap_whose_approval_has_gone_is_approved_again() {
     one.submit("1", &action, GAS).await.unwrap();
     swapped(&one, "1").await;
     assert!(one.find("1:approve2").await.unwrap().state.is_mined());
+}
+
+/// A process that ended with the turn has left it; whoever finds its swap signed ends it.
+#[tokio::test]
+async fn a_turn_that_a_crash_has_left_ends_with_what_was_signed() {
+    let anvil = Anvil::start();
+    let (wallet, token, _) = market(&anvil, false).await;
+    let (one, _) = another(&anvil, &wallet);
+    let (first, second) =
+        (request(token, COIN, exact_in(ether(1))), request(token, COIN, exact_in(ether(2))));
+    one.submit("1", &first, GAS).await.unwrap();
+    let turn = Turn { chain_id: 31337, owner: one.address(), token, name: "1".into() };
+    let now = SystemClock.now();
+    let until = now.after(Duration::from_secs(150));
+    assert!(one.store().take_turn(&turn, now, until).await.unwrap());
+    let waits = tokio::time::timeout(Duration::from_millis(500), one.submit("2", &second, GAS));
+    assert!(waits.await.is_err());
+    one.submit("1", &first, GAS).await.unwrap();
+    one.submit("2", &second, GAS).await.unwrap();
+    swapped(&one, "2").await;
 }
 
 #[tokio::test]

@@ -55,10 +55,10 @@ enum WalletCommand {
         #[command(flatten)]
         common: Common,
         /// The address; the account's own if none
-        #[arg(long, value_parser = parse_address)]
+        #[arg(long, value_parser = parse_address, value_name = "ADDRESS")]
         address: Option<Address>,
         /// The token; the coin if none
-        #[arg(long, value_parser = parse_address)]
+        #[arg(long, value_parser = parse_address, value_name = "ADDRESS")]
         token: Option<Address>,
     },
     /// Send coins or tokens, once for each name
@@ -68,13 +68,13 @@ enum WalletCommand {
         #[command(flatten)]
         once: Once,
         /// The recipient
-        #[arg(long, value_parser = parse_address)]
+        #[arg(long, value_parser = parse_address, value_name = "ADDRESS")]
         to: Address,
         /// How much, in whole coins or tokens, such as 0.05
         #[arg(long)]
         amount: String,
         /// The token; the coin if none
-        #[arg(long, value_parser = parse_address)]
+        #[arg(long, value_parser = parse_address, value_name = "ADDRESS")]
         token: Option<Address>,
     },
     /// Swap on Uniswap V2 or V3 or a fork of them, once for each name
@@ -340,7 +340,7 @@ fn signing(
     let table = once.limits.table(&chain)?;
     let chain = amend(table.amended(chain)?);
     let (mut config, values) = once.limits.read(&table, &chain)?;
-    config.policy.dry_run = once.dry_run;
+    config.policy.dry_run = once.dry_run || table.dry_run;
     let account = common.account.unwrap_or(table.account);
     on_chain::wallet((account, false), chain, &common.place.data_dir, config, values)
 }

@@ -60,6 +60,9 @@ pub(crate) struct ChainTable {
     max_fee: Option<hoox_wallet::U256>,
     max_transaction_value_usd: Option<UsdLimit>,
     max_daily_value_usd: Option<UsdLimit>,
+    /// Everything but signing.
+    #[serde(default)]
+    pub(crate) dry_run: bool,
     /// Whom `hoox wallet` may pay, and which tokens it may touch; anybody and any if none.
     #[serde(default, deserialize_with = "addresses")]
     recipients: Option<Vec<Address>>,
@@ -133,6 +136,7 @@ impl ChainTable {
         policy.tokens = AllowList::only(tokens.filter(|token| !token.is_zero()));
         // By what it is worth, in the store.
         policy.unlimited = true;
+        policy.dry_run = self.dry_run;
         policy
     }
 

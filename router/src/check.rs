@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hoox_connector::{Decimal, Symbol, parse_decimal};
+use hoox_connector::{Decimal, Symbol, Venue, parse_decimal};
 use serde_json::value::RawValue;
 
 use crate::raw_signal::{Field, RawSignal};
@@ -20,9 +20,18 @@ const KEY_MAX: usize = 256;
 const TIME_MAX: usize = 64;
 
 /// Checks every field and collects every violation, one per field.
-pub(crate) fn validate(raw: &RawSignal<'_>) -> Result<Signal, Vec<Violation>> {
+///
+/// Without an exchange of its own a signal is for `default`, if there is one.
+pub(crate) fn validate(
+    raw: &RawSignal<'_>,
+    default: Option<Venue>,
+) -> Result<Signal, Vec<Violation>> {
     let mut check = Check { raw, violations: raw.unknown_and_repeated() };
-    let exchange = check.required(Field::Exchange, EXCHANGE, |text| text.parse().ok());
+    let default = default.filter(|_| raw.get(Field::Exchange).is_none());
+    let exchange = match default {
+        Some(_) => default,
+        None => check.required(Field::Exchange, EXCHANGE, |text| text.parse().ok()),
+    };
     let action = check.required(Field::Action, ACTION, Action::from_signal);
     let symbol = check.symbol();
     let quantity = check.positive(Field::Quantity);
@@ -78,6 +87,7 @@ pub(crate) fn validate(raw: &RawSignal<'_>) -> Result<Signal, Vec<Violation>> {
     match (exchange, action, symbol) {
         (Some(exchange), Some(action), Some(symbol)) if check.violations.is_empty() => Ok(Signal {
             exchange,
+            exchange_is_default: default.is_some(),
             action,
             symbol,
             quantity,
@@ -223,8 +233,6 @@ pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
-    use hoox_connector::Venue;
-
     use super::*;
 
     fn read(body: &str) -> Result<Signal, Vec<Violation>> {
@@ -264,6 +272,25 @@ mod tests {
         let json = serde_json::to_string(&signal).unwrap();
         assert!(json.contains(r#""quantity":"0.10""#), "{json}");
         assert_eq!(serde_json::from_str::<Signal>(&json).unwrap(), signal);
+    }
+
+    #[test]
+    fn only_from_inside_a_signal_may_leave_the_exchange_to_the_default() {
+        let body = r#"{"action":"CLOSE","symbol":"BTCUSDT"}"#;
+        let raw = RawSignal::parse(body.as_bytes()).unwrap();
+        assert_eq!(raw.validate().unwrap_err()[0].field, "exchange");
+        let signal = raw.validate_inside(Venue::Mexc).unwrap();
+        assert_eq!((signal.exchange, signal.exchange_is_default), (Venue::Mexc, true));
+        // One that is named wrong is no missing one.
+        for named in ["\"kraken\"", "null", "1", "\"\""] {
+            let body = format!(r#"{{"exchange":{named},"action":"CLOSE","symbol":"BTCUSDT"}}"#);
+            let raw = RawSignal::parse(body.as_bytes()).unwrap();
+            assert!(raw.validate_inside(Venue::Mexc).is_err(), "{named}");
+        }
+        let named = r#"{"exchange":"bybit","action":"CLOSE","symbol":"BTCUSDT"}"#;
+        let signal = RawSignal::parse(named.as_bytes()).unwrap().validate_inside(Venue::Mexc);
+        let told = signal.map(|it| (it.exchange, it.exchange_is_default));
+        assert_eq!(told, Ok((Venue::Bybit, false)));
     }
 
     #[test]

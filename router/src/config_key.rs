@@ -244,7 +244,12 @@ const ALL: &[ConfigKey] = &[
         "10",
         "signals a minute and passkey; 0 for no limit",
     ),
-    key("exchanges:default_routing", ConfigKind::Venue, "bybit", "where signals go that name none"),
+    key(
+        "exchanges:default_routing",
+        ConfigKind::Venue,
+        "bybit",
+        "where orders from inside go that name none",
+    ),
     key("routing:dynamic:enabled", Flag, "false", "whether symbols may have routes of their own"),
     key(ROUTE_OF, ConfigKind::Venue, "", "where the symbol goes").no_default(),
     key("trade:routing", Routes, "{}", "the same, for many symbols"),

@@ -50,7 +50,8 @@ where
         let now = self.clock.monotonic();
         let symbol_override = self.gate.config.symbol_override(config, signal.symbol, now).await;
         let symbol_override = symbol_override.map_err(|_| Failure::halted())?;
-        Ok(choose(config, symbol_override, Some(signal.exchange))?)
+        let requested = (!signal.exchange_is_default).then_some(signal.exchange);
+        Ok(choose(config, symbol_override, requested)?)
     }
 
     /// Everything between the choice of an exchange and the intent. Whatever fails here, nothing was

@@ -1,6 +1,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
+use hoox_connector::Venue;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -111,7 +112,25 @@ impl<'a> RawSignal<'a> {
     /// # Errors
     /// Every [`Violation`], one per field.
     pub fn validate(&self) -> Result<Signal, Vec<Violation>> {
-        check::validate(self)
+        check::validate(self, None)
+    }
+
+    /// Checks every field of an order from inside, which may leave the exchange to `default`: the
+    /// value of `exchanges:default_routing` (trade.md §4). A webhook names it (gateway.md §2).
+    ///
+    /// ```
+    /// use hoox_connector::Venue;
+    /// use hoox_router::RawSignal;
+    ///
+    /// let raw = RawSignal::parse(br#"{"action":"CLOSE","symbol":"BTCUSDT"}"#).unwrap();
+    /// assert!(raw.validate().is_err());
+    /// assert_eq!(raw.validate_inside(Venue::Bybit).unwrap().exchange, Venue::Bybit);
+    /// ```
+    ///
+    /// # Errors
+    /// Every [`Violation`], one per field.
+    pub fn validate_inside(&self, default: Venue) -> Result<Signal, Vec<Violation>> {
+        check::validate(self, Some(default))
     }
 
     pub(crate) fn get(&self, field: Field) -> Option<&'a RawValue> {

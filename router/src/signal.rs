@@ -40,6 +40,9 @@ pub struct Signal {
     /// The exchange asked for; routing may override it.
     #[serde(with = "crate::as_text")]
     pub exchange: Venue,
+    /// Whether it asked for none, and `exchange` is the default one.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub exchange_is_default: bool,
     /// What to do.
     pub action: Action,
     /// The neutral symbol.
@@ -85,6 +88,7 @@ impl Signal {
     pub fn new(exchange: Venue, action: Action, symbol: Symbol, quantity: Option<Decimal>) -> Self {
         Self {
             exchange,
+            exchange_is_default: false,
             action,
             symbol,
             quantity,

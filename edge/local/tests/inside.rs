@@ -94,6 +94,27 @@ async fn an_order_from_inside_needs_no_passkey_and_its_close_passes_the_kill_swi
     }
 }
 
+/// trade.md §4, `exchanges:default_routing`: in force within a second, as every key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_names_no_exchange_goes_where_the_configuration_says() {
+    let venue = venue().await;
+    let data = tempfile::tempdir().unwrap();
+    let serve = Serve::start(&venue, data.path(), &[]);
+    let order = r#"{"action":"LONG","symbol":"SOLUSDT","quantity":1}"#;
+    let (status, body) = ask(&serve.url, "POST", "/order", INTERNAL_KEY, order).await;
+    assert_eq!((status, &body["exchange"]), (200, &"bybit".into()), "{body}");
+    let mut set = command();
+    set.args(["config", "set", "exchanges:default_routing", "mexc", "--data-dir"]);
+    assert!(set.arg(data.path()).status().unwrap().success());
+    tokio::time::sleep(std::time::Duration::from_millis(1_000)).await;
+    let (status, body) = ask(&serve.url, "POST", "/order", INTERNAL_KEY, order).await;
+    assert_eq!((status, &body["exchange"]), (200, &"mexc".into()), "{body}");
+    // A webhook names it (gateway.md §2).
+    let bare = r#""action":"LONG","symbol":"SOLUSDT","quantity":1"#;
+    let (status, body) = post(&serve.url, signal(bare)).await;
+    assert_eq!((status, &body["error"]["details"][0]["field"]), (400, &"exchange".into()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_test_signal_goes_to_the_test_account_and_nowhere_else() {
     let (live, test) = (venue().await, venue().await);

@@ -36,17 +36,33 @@ impl Order {
     }
 
     /// A bare order payload (trade.md §2), of which none goes into the queue.
-    pub(crate) fn bare(body: &[u8], id: RequestId) -> core::result::Result<Self, Failure> {
+    pub(crate) async fn bare(
+        env: &Env,
+        body: &[u8],
+        id: RequestId,
+    ) -> core::result::Result<Self, Failure> {
         let raw = RawSignal::parse(body)
             .map_err(|error| Failure::new(ErrorCode::Validation, error.to_string()))?;
-        Ok(Self::new(&raw.validate().map_err(Failure::violations)?, id))
+        let signal = match raw.validate() {
+            Ok(signal) => Ok(signal),
+            // It may only lack an exchange, which the configuration has.
+            Err(violations) => match hoox_edge::snapshot(env).await {
+                Some(config) => raw.validate_inside(config.default_routing),
+                None => Err(violations),
+            },
+        };
+        Ok(Self::new(&signal.map_err(Failure::violations)?, id))
     }
 
     /// An order payload in its envelope.
-    pub(crate) fn enveloped(body: &[u8], id: RequestId) -> core::result::Result<Self, Failure> {
+    pub(crate) async fn enveloped(
+        env: &Env,
+        body: &[u8],
+        id: RequestId,
+    ) -> core::result::Result<Self, Failure> {
         let envelope: Envelope<'_> = serde_json::from_slice(body)
             .map_err(|_| Failure::new(ErrorCode::Validation, "Invalid JSON payload structure."))?;
-        Self::bare(envelope.payload.get().as_bytes(), envelope.request_id.unwrap_or(id))
+        Self::bare(env, envelope.payload.get().as_bytes(), envelope.request_id.unwrap_or(id)).await
     }
 
     fn new(signal: &Signal, id: RequestId) -> Self {

@@ -46,10 +46,10 @@ pub(crate) async fn answer(mut request: Request, env: Env) -> Result<Response> {
         "/api/signals" => return signals(&request, &env, id).await,
         "/close-all" => return close_all(&env, id, &body).await,
         "/dex" => return dex::forward(&env, id, &body).await,
-        "/process" => Order::enveloped(&body, id),
+        "/process" => Order::enveloped(&env, &body, id).await,
         _ => match handed_on {
             Some(mode) => Order::handed_on(&body, mode),
-            None => Order::bare(&body, id),
+            None => Order::bare(&env, &body, id).await,
         },
     };
     match order {

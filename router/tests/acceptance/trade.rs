@@ -390,6 +390,19 @@ async fn routing_follows_the_keys_at_once() {
 }
 
 #[tokio::test]
+async fn an_order_from_inside_that_names_no_exchange_goes_to_the_default_one() {
+    let world = World::new();
+    world.set("exchanges:default_routing", "binance");
+    let body = r#"{"action":"LONG","symbol":"BTCUSDT","quantity":0.01}"#;
+    let raw = hoox_router::RawSignal::parse(body.as_bytes()).unwrap();
+    let default = world.router.config().await.default_routing;
+    let signal = raw.validate_inside(default).unwrap();
+    let answer = world.router.execute(signal, next_id()).await;
+    assert_eq!((answer.status, json(&answer)["exchange"].as_str()), (200, Some("binance")));
+    assert_eq!(world.store.records()[0].choice.reason, ChoiceReason::Default);
+}
+
+#[tokio::test]
 async fn test_signals_reach_only_the_test_desk() {
     let world = World::new();
     let answer = world.send(r#""exchange":"binance","test":true"#).await;

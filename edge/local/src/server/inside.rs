@@ -59,7 +59,10 @@ async fn order(State(shared): State<Shared>, request: Request<Body>) -> Response
         None => (id, &body[..]),
     };
     let signal = match RawSignal::parse(payload) {
-        Ok(raw) => raw.validate().map_err(Failure::violations),
+        Ok(raw) => {
+            let default = shared.service.router.config().await.default_routing;
+            raw.validate_inside(default).map_err(Failure::violations)
+        }
         Err(error) => Err(Failure::new(ErrorCode::Validation, error.to_string())),
     };
     let signal = match signal {

@@ -6,7 +6,9 @@ use hoox_connector::{Decimal, Symbol, Venue, parse_decimal};
 use serde_json::value::RawValue;
 
 use crate::raw_signal::{Field, RawSignal};
-use crate::{Action, OrderType, QuantityUnit, ShortText, Signal, Violation, normalize_symbol};
+use crate::{
+    Action, OrderType, QuantityUnit, ShortText, Signal, SignalSource, Violation, normalize_symbol,
+};
 
 const POSITIVE: &str = "Must be greater than zero.";
 const EXCHANGE: &str = "Invalid exchange router. Options: binance, bybit, mexc.";
@@ -101,6 +103,7 @@ pub(crate) fn validate(
             idempotency_key,
             timestamp,
             test,
+            source: SignalSource::Webhook,
         }),
         _ => Err(check.violations),
     }

@@ -6,7 +6,7 @@ use hoox_connector::{Clock, Market, PositionSide, Symbol, Venue};
 
 use crate::{
     Action, Answer, ConfigStore, ErrorCode, Exchange, Exchanges, Failure, IdempotencyKey, LogLevel,
-    Queue, QueueMode, Record, RequestId, Router, ShortText, Signal, SignalStore,
+    Queue, QueueMode, Record, RequestId, Router, ShortText, Signal, SignalSource, SignalStore,
 };
 
 /// How many positions of an exchange are closed at a time: within what the slowest takes in a second.
@@ -139,6 +139,7 @@ where
         }
         let mut signal = Signal::new(venue, action, symbol, None);
         signal.test = test;
+        signal.source = SignalSource::CloseAll;
         signal.idempotency_key =
             Some(ShortText::format(format_args!("close-all:{request_id}:{name}")));
         let incoming = self.incoming(part);

@@ -106,7 +106,7 @@ pub use request_id::{InvalidRequestId, RequestId};
 pub use route::{Choice, ChoiceReason, PassedOver, RouteError, Why, choose};
 pub use router::{FlipGuard, Router, Settings};
 pub use short_text::ShortText;
-pub use signal::{OrderType, QuantityUnit, Signal};
+pub use signal::{OrderType, QuantityUnit, Signal, SignalSource};
 pub use sizing::{SizingError, check_cap, percent_of, size_from_usdt};
 pub use steady_clock::SteadyClock;
 pub use store::{

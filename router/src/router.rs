@@ -11,7 +11,7 @@ use crate::record::Queued;
 use crate::{
     Admission, Answer, ConfigSnapshot, ConfigStore, ConfigWarning, Exchanges, Failure, Gate,
     IdempotencyKey, LogEntry, LogLevel, NoQueue, Queue, QueueMessage, QueueMode, RefusedSignal,
-    RequestId, Signal, SignalStore, Step, Trace, VenueHealth,
+    RequestId, Signal, SignalSource, SignalStore, Step, Trace, VenueHealth,
 };
 
 /// Settings of a [`Router`] that do not change while it runs.
@@ -170,7 +170,8 @@ where
 
     /// Carries out a signal from inside: of the risk loop or the operator. Unlike a webhook's,
     /// a closing signal passes an engaged kill switch (trade.md §12), and none goes into the queue.
-    pub async fn execute(&self, signal: Signal, request_id: RequestId) -> Answer {
+    pub async fn execute(&self, mut signal: Signal, request_id: RequestId) -> Answer {
+        signal.source = SignalSource::Internal;
         let incoming = self.incoming(request_id);
         let key = IdempotencyKey::of(&signal, incoming.at);
         self.unless_halted(&signal, &key, incoming, QueueMode::DirectOnly).await

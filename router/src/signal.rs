@@ -32,6 +32,38 @@ pub enum OrderType {
     Limit,
 }
 
+/// By which way a signal came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignalSource {
+    /// The webhook, at once or through the queue.
+    #[default]
+    Webhook,
+    /// Another part of the system ([`Router::execute`](crate::Router::execute)).
+    Internal,
+    /// [`Router::close_all`](crate::Router::close_all).
+    CloseAll,
+}
+
+impl SignalSource {
+    /// Its name in the ledger (data.md §2, `trade_signals.source`).
+    ///
+    /// ```
+    /// assert_eq!(hoox_router::SignalSource::default().as_str(), "webhook");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Internal => "internal",
+            Self::CloseAll => "close-all",
+        }
+    }
+
+    fn is_webhook(&self) -> bool {
+        *self == Self::Webhook
+    }
+}
+
 /// A valid signal: all its fields checked, money as exact decimals, the passkey gone.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,6 +113,9 @@ pub struct Signal {
     /// Whether it goes to the exchange's test venue.
     #[serde(default)]
     pub test: bool,
+    /// By which way it came; nothing that its sender says.
+    #[serde(default, skip_serializing_if = "SignalSource::is_webhook")]
+    pub source: SignalSource,
 }
 
 impl Signal {
@@ -102,6 +137,7 @@ impl Signal {
             idempotency_key: None,
             timestamp: None,
             test: false,
+            source: SignalSource::Webhook,
         }
     }
 

@@ -109,6 +109,12 @@ async fn an_order_that_names_no_exchange_goes_where_the_configuration_says() {
     tokio::time::sleep(std::time::Duration::from_millis(1_000)).await;
     let (status, body) = ask(&serve.url, "POST", "/order", INTERNAL_KEY, order).await;
     assert_eq!((status, &body["exchange"]), (200, &"mexc".into()), "{body}");
+    assert_eq!(ask(&serve.url, "POST", "/close-all", INTERNAL_KEY, "").await.0, 200);
+    let (_, told) = ask(&serve.url, "GET", "/api/signals", INTERNAL_KEY, "").await;
+    let sources = told["result"].as_array().unwrap().iter().map(|row| row["source"].as_str());
+    let mut sources: Vec<_> = sources.map(Option::unwrap).collect();
+    sources.sort_unstable();
+    assert_eq!(sources, ["close-all", "close-all", "internal", "internal"]);
     // A webhook names it (gateway.md §2).
     let bare = r#""action":"LONG","symbol":"SOLUSDT","quantity":1"#;
     let (status, body) = post(&serve.url, signal(bare)).await;

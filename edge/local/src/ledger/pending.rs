@@ -80,7 +80,7 @@ fn signal(record: &Record) -> SignalRow {
         timestamp: millis(record.received_at) / 1_000,
         symbol: Some(record.intent.symbol.to_string()),
         signal_type: Some(record.signal.action.to_string()),
-        source: "webhook".to_owned(),
+        source: record.signal.source.as_str().to_owned(),
         raw_data: serde_json::to_string(&record.signal).ok(),
         outcome: PENDING.to_owned(),
         processed_at: millis(record.updated_at) / 1_000,

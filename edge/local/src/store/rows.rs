@@ -29,6 +29,7 @@ pub(super) struct Row {
 struct Derived {
     updated_at: i64,
     signal_json: String,
+    source: &'static str,
     fill: Option<Fill>,
     exchange: String,
     symbol: String,
@@ -120,6 +121,7 @@ impl Derived {
         Self {
             updated_at: super::millis(record.updated_at),
             signal_json: raw_data(serde_json::to_string(&record.signal).unwrap_or_default()),
+            source: record.signal.source.as_str(),
             fill: record.state.is_final().then(|| Fill::of(record)).flatten(),
             exchange: record.intent.venue.to_string(),
             symbol: record.intent.symbol.to_string(),
@@ -178,7 +180,7 @@ impl Derived {
             .prepare_cached(
                 "INSERT INTO trade_signals (signal_id, request_id, timestamp, symbol, signal_type,
                      source, raw_data, outcome, processed_at)
-                 VALUES (?1, ?1, ?2, ?3, ?4, 'webhook', ?7, ?5, ?6)
+                 VALUES (?1, ?1, ?2, ?3, ?4, ?8, ?7, ?5, ?6)
                  ON CONFLICT DO UPDATE SET outcome = excluded.outcome,
                      processed_at = excluded.processed_at",
             )?
@@ -189,7 +191,8 @@ impl Derived {
                 self.action,
                 self.status,
                 self.updated_at / 1_000,
-                self.signal_json
+                self.signal_json,
+                self.source
             ])?;
         Ok(())
     }
@@ -237,11 +240,12 @@ impl RefusalRow {
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         let symbol = self.signal.as_ref().map(|signal| signal.symbol.to_string());
         let action = self.signal.as_ref().map(|signal| signal.action.to_string());
+        let source = self.signal.as_ref().map(|signal| signal.source).unwrap_or_default();
         connection
             .prepare_cached(
                 "INSERT INTO trade_signals (signal_id, request_id, timestamp, symbol,
                      signal_type, source, raw_data, outcome, processed_at)
-                 VALUES (?1, ?1, ?2, ?3, ?4, 'webhook', ?5, ?6, ?2)
+                 VALUES (?1, ?1, ?2, ?3, ?4, ?7, ?5, ?6, ?2)
                  ON CONFLICT DO UPDATE SET outcome = excluded.outcome,
                      processed_at = excluded.processed_at",
             )?
@@ -251,7 +255,8 @@ impl RefusalRow {
                 symbol,
                 action,
                 self.json,
-                self.outcome
+                self.outcome,
+                source.as_str()
             ])?;
         match (self.status, &self.signal) {
             (Some(status), Some(signal)) => self.write_trade(connection, status, signal),

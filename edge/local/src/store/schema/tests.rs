@@ -96,9 +96,15 @@ async fn a_database_of_every_earlier_version_keeps_every_row() {
         let size = ConfigStore::load(&store, &["trade:max_position_size"]).await.unwrap();
         assert_eq!(size, [Some("0.5".to_owned())]);
         let ledger = Ledger::open(directory.path()).unwrap();
-        let trades = ledger.trades(&TradeFilter::default()).unwrap();
-        assert_eq!((trades.len(), trades[0].quantity.as_str()), (1, "0.01"));
-        assert_eq!(ledger.signals(&SignalFilter::default()).unwrap().len(), 1);
+        // The one that was under way when the program ended is told from its intent.
+        for (status, request_id) in [("Filled", ID), ("TRADE_PENDING", OPEN_ID)] {
+            let filter = TradeFilter { status: Some(status), ..TradeFilter::default() };
+            let trades = ledger.trades(&filter).unwrap();
+            assert_eq!((trades.len(), trades[0].quantity.as_str()), (1, "0.01"));
+            assert_eq!(trades[0].request_id, request_id);
+            let filter = SignalFilter { outcome: Some(status), ..SignalFilter::default() };
+            assert_eq!(ledger.signals(&filter).unwrap().len(), 1);
+        }
         let life = ledger.life(ID).unwrap().unwrap();
         assert_eq!((life.records.len(), life.trades.len(), life.signals.len()), (1, 1, 1));
         if version >= 2 {

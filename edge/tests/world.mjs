@@ -45,6 +45,12 @@ export async function startVenue(...args) {
     sessions: (hit) => control("sessions", hit),
     /** What the exchange holds. */
     state: () => control("state?orders=100000"),
+    /** Our ids of all orders that the exchanges hold. */
+    async placed() {
+      const states = ["binance", "bybit", "mexc"].map((name) => control(`state?orders=100000&venue=${name}`));
+      const accounts = (await Promise.all(states)).flatMap((state) => state.accounts);
+      return accounts.flatMap(({ orders }) => orders).map((order) => order.client_id);
+    },
     async stop() {
       child.kill("SIGKILL");
       await once(child, "exit");

@@ -72,7 +72,10 @@ mod trace;
 pub use action::{Action, ActionError, Leg, closing_legs, entry_leg};
 pub use address::{AllowList, TRADINGVIEW_ADDRESSES};
 pub use answer::{Answer, SECURITY_HEADERS, WithoutFee};
-pub use archive::{Archive, ArchiveUnavailable, Dossier, Exchanged, archive};
+pub use archive::{
+    Archive, ArchiveUnavailable, Dossier, Exchanged, archive, is_watched, saw, send_watched,
+    watched,
+};
 pub use cached_config::{CachedConfig, MemoryConfig};
 pub use calendar::{iso_8601, utc_date};
 pub use close_all::{CloseAll, Closed};

@@ -102,7 +102,7 @@ impl Record {
     }
 
     /// Whether it filled, and its fee is not known.
-    pub(crate) fn lacks_fee(&self) -> bool {
+    pub fn lacks_fee(&self) -> bool {
         let filled = |it: &Execution| it.fee.is_none() && !it.filled_quantity.is_zero();
         self.state == State::Acknowledged && self.execution.as_ref().is_some_and(filled)
     }

@@ -43,7 +43,7 @@ pub fn done() -> Result<Response> {
     Ok(Response::empty()?.with_status(204))
 }
 
-fn headers(request_id: RequestId) -> Result<Headers> {
+pub(crate) fn headers(request_id: RequestId) -> Result<Headers> {
     let headers = Headers::new();
     headers.set("content-type", "application/json")?;
     headers.set(REQUEST_ID_HEADER, request_id.as_str())?;

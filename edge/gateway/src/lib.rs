@@ -11,15 +11,21 @@ mod webhook;
 use std::rc::Rc;
 
 use hoox_edge::{fail, new_request_id, path};
-use hoox_router::{ErrorCode, Failure};
-use worker::{Context, Env, Method, Request, Response, Result, event};
+use hoox_router::{ErrorCode, Failure, RequestId};
+use worker::js_sys::Promise;
+use worker::wasm_bindgen::{self, prelude::wasm_bindgen};
+use worker::{Context, Env, Method, Request, Response, Result, web_sys, worker_sys};
 
 pub use rate_limiter::RateLimiterStore;
 
 /// Answers a request from outside.
-#[event(fetch, respond_with_errors)]
-async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    let id = new_request_id();
+#[wasm_bindgen(wasm_bindgen = wasm_bindgen)]
+pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
+    let (id, context) = (new_request_id(), Context::new(context));
+    hoox_edge::answer(id, route(request.into(), env, context, id))
+}
+
+async fn route(request: Request, env: Env, context: Context, id: RequestId) -> Result<Response> {
     let path = path(&request);
     let wanted = match path.as_str() {
         "/webhook" | "/telegram-webhook" | "/agent/chat" => Method::Post,

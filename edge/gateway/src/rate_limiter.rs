@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 
 use hoox_connector::{Clock, Timestamp};
-use hoox_edge::{WorkerClock, done, fail, json, json_of, path, request_id};
+use hoox_edge::{WorkerClock, done, fail, json, json_of, keep_object, path, request_id};
 use hoox_router::{Admission, CallerId, ErrorCode, Failure, RateWindow, Settings, admit};
 use serde::{Deserialize, Serialize};
 use worker::{
@@ -33,6 +33,7 @@ struct Counted {
 
 impl DurableObject for RateLimiterStore {
     fn new(state: State, _: Env) -> Self {
+        keep_object(&state);
         // What cannot be read is a window that has not begun.
         let window = load(&state.storage().sql()).ok().flatten();
         Self { state, window: RefCell::new(window) }

@@ -115,6 +115,10 @@ impl Incoming {
         }
         if let Err(failure) = locked {
             self.note(Some(signal), &failure);
+            if failure.code == ErrorCode::IdempotencyUnavailable {
+                // It may have been locked all the same, and only the answer be lost.
+                self.context.wait_until(async move { lock.release().await });
+            }
             return Err(failure);
         }
         let message = hoox_router::QueueMessage::new(&signal, key, self.id, now);

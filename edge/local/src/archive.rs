@@ -1,8 +1,8 @@
 //! What went over the wire, written to files beside the database, off the order path.
 //!
-//! While a task is [`watched`], every request to an exchange is remembered; whoever writes the
-//! order's record down hands what was remembered to the one thread that writes files. It waits for
-//! nothing, and nothing waits for it: what it cannot keep up with is dropped, and counted.
+//! While work is [`watched`], every request to an exchange is remembered; whoever writes the order's
+//! record down hands what was remembered to the one thread that writes files. It waits for nothing,
+//! and nothing waits for it: what it cannot keep up with is dropped, and counted.
 
 use core::time::Duration;
 use std::cell::RefCell;
@@ -21,6 +21,8 @@ use hoox_connector::{Clock, Request, SystemClock, Venue};
 use hoox_router::{
     Archive, ArchiveUnavailable, Dossier, Exchanged, Record, RefusedSignal, archive,
 };
+pub(crate) use hoox_router::watched;
+use hoox_router::{is_watched, saw};
 use tokio::sync::oneshot;
 
 /// The directory of the objects, in the data directory.
@@ -39,39 +41,6 @@ const FILES: usize = 8;
 
 /// How many old files are removed at a time, between new ones that are written.
 const FORGET_SLICE: usize = 256;
-
-/// How many requests of one task are remembered.
-const SEEN_MAX: usize = 64;
-
-tokio::task_local! {
-    static SEEN: RefCell<Vec<Seen>>;
-}
-
-/// A request, and which account it was made for.
-struct Seen {
-    account: (Venue, bool),
-    exchanged: Exchanged,
-}
-
-/// Remembers what `work` sends to exchanges, for the records that it writes.
-pub(crate) async fn watched<F: Future>(work: F) -> F::Output {
-    SEEN.scope(RefCell::default(), work).await
-}
-
-/// Whether what is sent now is remembered.
-pub(crate) fn is_watched() -> bool {
-    SEEN.try_with(|_| ()).is_ok()
-}
-
-/// Remembers a request.
-pub(crate) fn saw(account: (Venue, bool), exchanged: Exchanged) {
-    let _ = SEEN.try_with(|seen| {
-        let mut seen = seen.borrow_mut();
-        if seen.len() < SEEN_MAX {
-            seen.push(Seen { account, exchanged });
-        }
-    });
-}
 
 /// Whose order goes over a socket, and its frame as soon as it is sent.
 struct Frame {
@@ -107,16 +76,6 @@ pub(crate) async fn watched_frames<F: Future>(account: (Venue, bool), placing: F
     }
 }
 
-/// What was remembered of an account; the rest stays.
-fn take(account: (Venue, bool)) -> Vec<Exchanged> {
-    let taken = SEEN.try_with(|seen| {
-        let of_account = |seen: &mut Seen| seen.account == account;
-        let taken: Vec<Seen> = seen.borrow_mut().extract_if(.., of_account).collect();
-        taken.into_iter().map(|seen| seen.exchanged).collect()
-    });
-    taken.unwrap_or_default()
-}
-
 /// The sending end of the thread that writes.
 #[derive(Debug, Clone)]
 pub(crate) struct Archivist {
@@ -148,27 +107,15 @@ impl Archivist {
 
     /// Files what was sent for the order of a record.
     pub(crate) fn file(&self, record: &Record) {
-        let account = (record.intent.venue, record.signal.test);
-        let mut seen = take(account);
-        let dossier = Dossier::of(record, &mut seen);
-        for exchanged in seen {
-            saw(account, exchanged);
-        }
-        if let Some(dossier) = dossier {
+        if let Some(dossier) = Dossier::of(record) {
             self.send(Job::File(Box::new(dossier)));
         }
     }
 
     /// Files what was sent for a signal that came to no order.
     pub(crate) fn file_refusal(&self, refusal: &RefusedSignal) {
-        let Some(signal) = &refusal.signal else { return };
-        for venue in Venue::ALL {
-            let account = (venue, signal.test);
-            let seen = take(account);
-            let (id, at) = (refusal.request_id, refusal.at);
-            if let Some(dossier) = Dossier::of_refusal(id, account, signal.symbol, at, seen) {
-                self.send(Job::File(Box::new(dossier)));
-            }
+        for dossier in Dossier::of_refusal(refusal) {
+            self.send(Job::File(Box::new(dossier)));
         }
     }
 

@@ -2,14 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
 
 use hoox_connector::{
-    Clock, PinnedTransport, Request, Response, SystemClock, Transport, TransportError, Venue,
+    PinnedTransport, Request, Response, SystemClock, Transport, TransportError, Venue,
 };
-use hoox_router::Exchanged;
-
-use crate::archive;
+use hoox_router::send_watched;
 
 /// How many requests are remembered.
 const REMEMBERED: usize = 64;
@@ -88,14 +85,10 @@ impl Transport for Recorder {
             sent.push_back(Sent::new(request));
         }
         let host = self.host(base_url)?;
-        let Some(account) = self.account.filter(|_| archive::is_watched()) else {
-            return host.send(base_url, request).await;
-        };
-        let exchanged = Exchanged::new(&request, SystemClock.now());
-        let sent = Instant::now();
-        let result = host.send(base_url, request).await;
-        archive::saw(account, exchanged.answered(&result, sent.elapsed()));
-        result
+        match self.account {
+            Some(account) => send_watched(&*host, &SystemClock, account, base_url, request).await,
+            None => host.send(base_url, request).await,
+        }
     }
 }
 

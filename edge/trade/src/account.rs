@@ -6,21 +6,22 @@ use std::sync::Arc;
 
 use hoox_any::Dialect;
 use hoox_connector::{
-    EncodeError, Error, ExchangeProvider, FrameReply, NotSent, Operation, OperationKind,
-    OrderEntry, Outcome, Patience, PreparedOrder, Refused, Reply, RequestBuf, Timestamp,
+    Clock, EncodeError, Error, ExchangeProvider, FrameReply, NotSent, Operation, OperationKind,
+    OrderEntry, Outcome, Patience, PreparedOrder, Refused, Reply, Request, RequestBuf, Timestamp,
     UnknownCause, Venue, VenueError,
 };
-use hoox_edge::{FetchTransport, WorkerClock, internal_request, new_request_id};
-use hoox_router::{Desk, OrderPath};
+use hoox_edge::{WorkerClock, internal_request, new_request_id};
+use hoox_router::{Desk, Exchanged, OrderPath, is_watched, saw};
 use worker::{Env, Response};
 
 use crate::accounts::SharedClient;
+use crate::recorder::Recorder;
 
 /// The binding of the objects that keep sockets.
 const SOCKETS: &str = "EXCHANGE_CONNECTION_MANAGER";
 
 /// One account at one venue.
-pub(crate) type Account = Desk<Dialect, FetchTransport, WorkerClock, SocketPath>;
+pub(crate) type Account = Desk<Dialect, Recorder, WorkerClock, SocketPath>;
 
 /// The object that keeps a socket for orders, while one is wanted.
 #[derive(Debug)]
@@ -39,6 +40,25 @@ impl SocketPath {
     /// Whether orders go over a socket from now on, where the venue has one for them.
     pub(crate) fn use_websocket(&self, wanted: bool) {
         self.wanted.set(wanted);
+    }
+
+    /// Has the object send a frame, and remembers it where it is watched. `None`: no byte of it left.
+    async fn ask_watched(
+        &self,
+        venue: Venue,
+        number: u64,
+        frame: &Request<'_>,
+    ) -> Result<Option<Vec<u8>>, String> {
+        let sent = is_watched().then(|| Exchanged::over_socket(frame, WorkerClock.now()));
+        let at = WorkerClock.monotonic();
+        let answer = self.ask(venue, number, frame.body()).await;
+        if let (Some(sent), Some(frame)) = (sent, answer.as_ref().map(Option::as_deref).transpose())
+        {
+            let took = WorkerClock.monotonic().saturating_sub(at);
+            let frame = frame.map_err(String::as_str);
+            saw((venue, self.test), sent.answered_by_frame(frame, took));
+        }
+        answer
     }
 
     /// Has the object send a frame. `None`: no byte of it left.
@@ -65,7 +85,7 @@ impl SocketPath {
     }
 }
 
-impl OrderPath<Dialect, FetchTransport, WorkerClock> for SocketPath {
+impl OrderPath<Dialect, Recorder, WorkerClock> for SocketPath {
     async fn place(
         &self,
         client: &Arc<SharedClient>,
@@ -92,7 +112,7 @@ impl OrderPath<Dialect, FetchTransport, WorkerClock> for SocketPath {
                 };
             }
         }
-        let result = match self.ask(provider.venue(), number, buf.request().body()).await {
+        let result = match self.ask_watched(provider.venue(), number, &buf.request()).await {
             Ok(None) => {
                 permit.unused();
                 return None;

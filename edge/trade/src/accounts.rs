@@ -7,11 +7,12 @@ use std::sync::{Arc, Weak};
 
 use hoox_any::Dialect;
 use hoox_connector::{Client, Clock, Credentials, Instruments, Market, Venue};
-use hoox_edge::{FetchTransport, WorkerClock, secrets};
+use hoox_edge::{WorkerClock, secrets};
 use hoox_router::{ConfigSnapshot, Desk, Exchanges};
 use worker::Env;
 
 use crate::account::{Account, SocketPath};
+use crate::recorder::Recorder;
 
 /// How long the objects of an isolate use the instruments that one of them has read.
 const INSTRUMENTS_FOR: Duration = Duration::from_secs(600);
@@ -55,7 +56,7 @@ struct Shared {
 }
 
 /// The client of an account.
-pub(crate) type SharedClient = Client<Dialect, FetchTransport, WorkerClock>;
+pub(crate) type SharedClient = Client<Dialect, Recorder, WorkerClock>;
 
 thread_local! {
     static SHARED: OnceCell<Vec<Rc<Shared>>> = const { OnceCell::new() };
@@ -137,11 +138,15 @@ impl Shared {
     fn client(&self, instruments: Option<&Arc<Instruments>>) -> &Arc<SharedClient> {
         self.client.get_or_init(|| {
             let dialect = self.dialect.clone();
-            Arc::new(client(match instruments {
+            Arc::new(self.new_client(match instruments {
                 Some(instruments) => dialect.with_instruments(Arc::clone(instruments)),
                 None => dialect,
             }))
         })
+    }
+
+    fn new_client(&self, dialect: Dialect) -> SharedClient {
+        Client::new(dialect, Recorder::new(self.venue, self.test), WorkerClock)
     }
 
     /// The instruments, read by one object while the others look whether it has.
@@ -153,7 +158,7 @@ impl Shared {
                 continue;
             }
             self.reading.set(Some(now));
-            let read = client(self.dialect.clone()).instruments().await;
+            let read = self.new_client(self.dialect.clone()).instruments().await;
             self.reading.set(None);
             let read = (WorkerClock.monotonic(), Arc::new(read.ok()?));
             self.instruments.replace(Some(read));
@@ -180,10 +185,6 @@ pub(crate) fn shared_client(env: &Env, venue: Venue, test: bool) -> Option<Arc<S
     let shared = shared(env).into_iter().find(|it| (it.venue, it.test) == (venue, test))?;
     shared.dialect.order_entry()?;
     Some(Arc::clone(shared.client(None)))
-}
-
-fn client(dialect: Dialect) -> SharedClient {
-    Client::new(dialect, FetchTransport::default(), WorkerClock)
 }
 
 fn configured(env: &Env) -> Vec<Rc<Shared>> {

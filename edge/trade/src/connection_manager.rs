@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use hoox_connector::Venue;
-use hoox_edge::{fail, path, read_internal_body, request_id, snapshot};
+use hoox_edge::{fail, keep_object, path, read_internal_body, request_id, snapshot};
 use hoox_router::{ErrorCode, Failure};
 use worker::{
     DurableObject, Env, Request, Response, ResponseBuilder, Result, State, durable_object,
@@ -37,6 +37,7 @@ pub struct ExchangeConnectionManager {
 
 impl DurableObject for ExchangeConnectionManager {
     fn new(state: State, env: Env) -> Self {
+        keep_object(&state);
         Self { state, env, link: core::cell::OnceCell::new() }
     }
 

@@ -7,28 +7,36 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use futures_util::lock::Mutex;
-use hoox_connector::Venue;
+use hoox_connector::{Clock, Timestamp, Venue};
 use hoox_edge::{
-    KvConfig, Reserve, Reserved, WorkerClock, WorkerQueue, done, fail, json, mode_from, path,
-    read_internal_body, request_id, respond,
+    KvConfig, Reserve, Reserved, WorkerClock, WorkerQueue, done, fail, json, keep_object, mode_from,
+    path, read_internal_body, request_id, respond,
 };
 use hoox_router::{
-    BODY_MAX, ErrorCode, Failure, LogLevel, QueueMessage, RequestId, Reservation, Router, Settings,
-    SignalStore, Verdict, WithoutFee,
+    Answer, BODY_MAX, ErrorCode, Failure, IdempotencyKey, LogLevel, QueueMessage, RequestId,
+    Reservation, Router, Settings, SignalStore, StoreUnavailable, Verdict, WithoutFee, watched,
 };
-use serde::Serialize;
 use worker::{
     Delay, DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen,
 };
 
 use crate::accounts::Accounts;
 use crate::ledger::{Parcel, Writer};
+use crate::settled::Settled;
 use crate::store::{Entry, ObjectStore};
 use crate::{ledger, notices};
 
 /// How long entries gather before they are sent to the ledger: the writes of many orders are then
 /// one, and none holds up an order that comes right after.
 const GATHER: Duration = Duration::from_secs(1);
+
+/// How long a key is held for a signal that has come no further than the gateway, which gives up
+/// sooner: its order, or its place in the queue, holds the key for as long as it is to. Whoever comes
+/// after that reserves the key again before anything is sent.
+const HELD_FOR: Duration = Duration::from_secs(60);
+
+/// How far back missing fees are looked for.
+const FEES_OF: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 type ObjectRouter = Router<ObjectStore, KvConfig, Rc<Accounts>, WorkerClock, WorkerQueue>;
 
@@ -61,10 +69,13 @@ struct Object {
     gathering: Cell<bool>,
     /// Orders whose fee is read before that.
     without_fee: RefCell<Vec<WithoutFee>>,
+    /// Whether the fees that the last instance did not come to read have been.
+    fees_read: Cell<bool>,
 }
 
 impl DurableObject for IdempotencyStore {
     fn new(state: State, env: Env) -> Self {
+        keep_object(&state);
         let store = ObjectStore::open(&state, env.clone());
         let accounts = Rc::new(Accounts::of(&env));
         let mut settings = Settings::default();
@@ -77,7 +88,7 @@ impl DurableObject for IdempotencyStore {
         let (orders, desks) = (store.clone(), Rc::clone(&accounts));
         let router = Router::with_settings(orders, config, desks, WorkerClock, settings);
         let router = router.with_queue(queue);
-        let (recovered, sending, writer, gathering, without_fee) = Default::default();
+        let (recovered, sending, writer, gathering, without_fee, fees_read) = Default::default();
         let name = state.id().to_string();
         let object = Object {
             env,
@@ -90,6 +101,7 @@ impl DurableObject for IdempotencyStore {
             writer,
             gathering,
             without_fee,
+            fees_read,
         };
         Self { state, object: Rc::new(object) }
     }
@@ -118,6 +130,7 @@ impl DurableObject for IdempotencyStore {
 
     async fn alarm(&self) -> Result<Response> {
         self.object.recover().await;
+        self.object.read_missing_fees().await;
         self.object.send_entries().await;
         self.object.store.tidy().await.map_err(|error| worker::Error::from(error.to_string()))?;
         Response::empty()
@@ -127,9 +140,8 @@ impl DurableObject for IdempotencyStore {
 impl IdempotencyStore {
     async fn reserve(&self, id: RequestId, body: &[u8]) -> Result<Response> {
         let Ok(asked) = serde_json::from_slice::<Reserve>(body) else { return malformed(id) };
-        let ttl = Settings::default().key_ttl;
         let store = &self.object.store;
-        match store.reserve(&asked.key, asked.request_id, asked.now, ttl).await {
+        match store.reserve(&asked.key, asked.request_id, asked.now, HELD_FOR).await {
             Ok(Reservation::Acquired) => done(),
             Ok(Reservation::Duplicate { request_id, .. }) => {
                 json(id, 200, &Reserved { held_by: Some(request_id) })
@@ -141,14 +153,7 @@ impl IdempotencyStore {
     /// Frees a key that its holder does not want any more; another's stays.
     async fn release(&self, id: RequestId, body: &[u8]) -> Result<Response> {
         let Ok(asked) = serde_json::from_slice::<Reserve>(body) else { return malformed(id) };
-        let store = &self.object.store;
-        let ttl = Settings::default().key_ttl;
-        let ours = store.reserve(&asked.key, asked.request_id, asked.now, ttl).await;
-        let released = match ours {
-            Ok(Reservation::Acquired) => store.release(&asked.key).await,
-            other => other.map(drop),
-        };
-        match released {
+        match self.object.release(&asked.key, asked.request_id, asked.now).await {
             Ok(()) => done(),
             Err(_) => fail(id, &Failure::store_unavailable()),
         }
@@ -180,7 +185,9 @@ impl IdempotencyStore {
         let mode = mode_from(mode);
         let answer = self.run(async move |object| {
             object.ready(message.exchange).await;
-            object.router.dispatch(&message, mode).await
+            let answer = object.router.dispatch(&message, mode).await;
+            object.let_go(&message, &answer).await;
+            answer
         });
         let Ok(mut answer) = answer.await else { return crashed(id) };
         let orders = answer.take_without_fee();
@@ -257,7 +264,7 @@ impl IdempotencyStore {
         let (done, outcome) = oneshot::channel();
         let object = Rc::clone(&self.object);
         self.state.wait_until(async move {
-            let _ = done.send(work(object).await);
+            let _ = done.send(watched(work(object)).await);
         });
         outcome.await
     }
@@ -278,6 +285,33 @@ impl Object {
         self.accounts.use_websockets(&config);
     }
 
+    /// Frees the key that the gateway has reserved for a signal, if it was refused before there could be
+    /// an order: it may be sent again.
+    async fn let_go(&self, message: &QueueMessage, answer: &Answer) {
+        if answer.status < 400 || answer.status == ErrorCode::Duplicate.status() {
+            return;
+        }
+        for leg in [0, 1] {
+            // What cannot be read may be there.
+            let Ok(None) = self.store.load(message.request_id, leg).await else { return };
+        }
+        let (key, id) = (&message.idempotency_key, message.request_id);
+        let _ = self.release(key, id, WorkerClock.now()).await;
+    }
+
+    /// Frees a key that its holder does not want any more; another's stays.
+    async fn release(
+        &self,
+        key: &IdempotencyKey,
+        id: RequestId,
+        now: Timestamp,
+    ) -> core::result::Result<(), StoreUnavailable> {
+        match self.store.reserve(key, id, now, HELD_FOR).await? {
+            Reservation::Acquired => self.store.release(key).await,
+            Reservation::Duplicate { .. } => Ok(()),
+        }
+    }
+
     async fn recover_once(&self) {
         let mut recovered = self.recovered.lock().await;
         if !*recovered {
@@ -292,7 +326,7 @@ impl Object {
             return true;
         }
         self.accounts.prepare(|venue| open.iter().any(|record| record.intent.venue == venue)).await;
-        match self.router.recover().await {
+        match watched(self.router.recover()).await {
             Ok(summary) => {
                 let text = format!("orders without an outcome: {summary:?}");
                 hoox_edge::log(LogLevel::Warn, None, &text);
@@ -300,6 +334,18 @@ impl Object {
             }
             Err(_) => false,
         }
+    }
+
+    /// Reads, once, the fees that the last instance did not come to read.
+    async fn read_missing_fees(&self) {
+        if self.fees_read.replace(true) {
+            return;
+        }
+        let now = WorkerClock.now().as_millis();
+        let since = now.saturating_sub(u64::try_from(FEES_OF.as_millis()).unwrap_or(u64::MAX));
+        // An order of this instance, whose fee is about to be read, may be among them: read twice it
+        // is the same.
+        let _ = watched(self.router.read_missing_fees(Timestamp::from_millis(since))).await;
     }
 
     /// Sends what waits for the ledger, a moment later. Should the object end before that, its alarm
@@ -312,7 +358,7 @@ impl Object {
         self.gathering.set(false);
         // Fees of one symbol asked for at once are one question to the exchange.
         let orders = self.without_fee.take();
-        let fees = orders.into_iter().map(|orders| self.router.read_fees(orders));
+        let fees = orders.into_iter().map(|orders| watched(self.router.read_fees(orders)));
         futures_util::future::join_all(fees).await;
         self.send_entries().await;
     }
@@ -325,7 +371,7 @@ impl Object {
         {
             let sent = ledger::hand_over(&self.env, &waiting, &self.name).await;
             let left = match sent {
-                Ok(()) => ledger::offload(&self.env, &waiting).await,
+                Ok(()) => ledger::offload(&self.env, &waiting, &self.store).await,
                 Err(_) => Vec::new(),
             };
             let taken = sent.is_ok() && self.store.forget_entries(last).is_ok();
@@ -340,31 +386,6 @@ impl Object {
                 hoox_edge::log(LogLevel::Error, None, text);
                 return;
             }
-        }
-    }
-}
-
-/// A verdict, as the consumer reads it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Settled<'v> {
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delay_seconds: Option<u64>,
-    counted: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'v str>,
-}
-
-impl<'v> From<&'v Verdict> for Settled<'v> {
-    fn from(verdict: &'v Verdict) -> Self {
-        let settled = |verdict| Self { verdict, delay_seconds: None, counted: true, reason: None };
-        match verdict {
-            Verdict::Ack => settled("ack"),
-            Verdict::Retry { delay, counted } => {
-                Self { delay_seconds: Some(delay.as_secs()), counted: *counted, ..settled("retry") }
-            }
-            Verdict::Dead { reason } => Self { reason: Some(reason), ..settled("dead") },
         }
     }
 }

@@ -10,23 +10,29 @@ mod idempotency_store;
 mod ledger;
 mod notices;
 mod order;
+mod recorder;
 mod routes;
+mod settled;
 mod store;
 
 use hoox_connector::Clock;
-use hoox_edge::WorkerClock;
+use hoox_edge::{WorkerClock, request_id};
 use hoox_router::LogLevel;
+use worker::js_sys::Promise;
+use worker::wasm_bindgen::{self, prelude::wasm_bindgen};
 use worker::{
-    Context, Env, MessageBatch, Request, Response, Result, ScheduleContext, ScheduledEvent, event,
+    Env, MessageBatch, Request, ScheduleContext, ScheduledEvent, event, web_sys, worker_sys,
 };
 
 pub use connection_manager::ExchangeConnectionManager;
 pub use idempotency_store::IdempotencyStore;
 
 /// Answers a request of another worker.
-#[event(fetch, respond_with_errors)]
-async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
-    routes::answer(request, env).await
+#[wasm_bindgen(wasm_bindgen = wasm_bindgen)]
+pub fn fetch(request: web_sys::Request, env: Env, _: worker_sys::Context) -> Promise {
+    let request = Request::from(request);
+    let id = request_id(&request);
+    hoox_edge::answer(id, routes::answer(request, env, id))
 }
 
 /// Forgets, once a day, what is older than the ledger keeps.
@@ -39,8 +45,8 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
 }
 
 /// Carries out messages of the queue `trade-execution`, and keeps what ends in its dead letters.
-#[event(queue)]
-async fn queue(batch: MessageBatch<serde_json::Value>, env: Env, _: Context) -> Result<()> {
-    consumer::consume(&batch, &env).await;
-    Ok(())
+#[wasm_bindgen(wasm_bindgen = wasm_bindgen)]
+pub fn queue(batch: worker_sys::MessageBatch, env: Env, _: worker_sys::Context) -> Promise {
+    let batch = MessageBatch::<serde_json::Value>::from(batch);
+    hoox_edge::run(async move { consumer::consume(&batch, &env).await })
 }

@@ -80,9 +80,16 @@ impl Order {
         let key = self.message.idempotency_key.as_str();
         match ask_object(env, &shard(key), "/order", id, &extra, &body).await {
             Ok(response) => Ok(response),
-            Err(_) => fail(id, &Failure::store_unavailable()),
+            Err(_) => fail(id, &unheard()),
         }
     }
+}
+
+/// An object that was asked to trade did not answer: nobody knows whether it has.
+pub(crate) fn unheard() -> Failure {
+    let message = "No answer came from where orders are kept. What was asked for may have been done, \
+                   and is not done twice.";
+    Failure::new(ErrorCode::IdempotencyUnavailable, message)
 }
 
 /// Asks one of the objects.

@@ -2,14 +2,14 @@
 
 use hoox_connector::{Clock, Venue};
 use hoox_edge::{
-    InternalKey, WorkerClock, fail, json, path, query_value, read_internal_body, request_id, shard,
+    InternalKey, WorkerClock, fail, json, path, query_value, read_internal_body, shard,
 };
 use hoox_router::{ErrorCode, Failure, RequestId};
 use serde::Deserialize;
 use worker::{Env, Method, Request, Response, Result};
 
 use crate::accounts::Accounts;
-use crate::order::{Order, ask_object};
+use crate::order::{Order, ask_object, unheard};
 use crate::{dex, ledger};
 
 /// The longest body that is read (trade.md §1, Later).
@@ -18,8 +18,7 @@ const BODY_MAX: usize = 256 * 1024;
 /// Whose keys open this worker (spec README §5): the scoped one first.
 const KEYS: [&str; 2] = ["TRADE_EXECUTE_KEY_BINDING", "INTERNAL_KEY_BINDING"];
 
-pub(crate) async fn answer(mut request: Request, env: Env) -> Result<Response> {
-    let id = request_id(&request);
+pub(crate) async fn answer(mut request: Request, env: Env, id: RequestId) -> Result<Response> {
     let (path, method) = (path(&request), request.method());
     let wanted = match path.as_str() {
         "/webhook" | "/process" | "/order" | "/close-all" | "/dex" => Method::Post,
@@ -75,7 +74,7 @@ async fn close_all(env: &Env, id: RequestId, body: &[u8]) -> Result<Response> {
     // Always the same object, so that asked twice nothing is closed twice.
     match ask_object(env, &shard("close-all"), "/close-all", id, &[], test).await {
         Ok(response) => Ok(response),
-        Err(_) => fail(id, &Failure::store_unavailable()),
+        Err(_) => fail(id, &unheard()),
     }
 }
 

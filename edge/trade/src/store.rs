@@ -3,8 +3,10 @@
 //! Statements of one turn are one transaction, and nothing leaves the object, neither a request nor
 //! an answer, before what was written is on stable storage: the platform's output gate is the sync.
 
+mod dossiers;
 mod outbox;
 mod schema;
+mod tidy;
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
@@ -22,16 +24,11 @@ use serde::de::DeserializeOwned;
 use worker::{Env, SqlStorage, SqlStorageValue, State, Storage};
 
 use crate::ledger;
+use dossiers::Dossiers;
 pub(crate) use outbox::{Entry, Waiting};
 
 /// How soon open orders are looked at again, and the ledger's entries are sent again.
 const AGAIN: Duration = Duration::from_secs(5);
-
-/// How many rows one alarm removes of what has expired.
-const PURGE_MAX: i64 = 500;
-
-/// How long records of ended orders stay here; the ledger keeps them for longer.
-const RECORDS_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The store. Clones share it.
 #[derive(Debug, Clone)]
@@ -47,6 +44,8 @@ struct Inner {
     rate: MemoryRate,
     /// When the alarm is set for, as far as this instance knows.
     alarm: Cell<Option<Timestamp>>,
+    /// What was sent for orders, until it is stored elsewhere.
+    dossiers: RefCell<Dossiers>,
 }
 
 impl ObjectStore {
@@ -56,46 +55,8 @@ impl ObjectStore {
         let sql = storage.sql();
         // A failure shows with the first statement that needs the tables.
         let _ = schema::migrate(&sql);
-        let (held, rate, alarm) = Default::default();
-        Self(Rc::new(Inner { storage, sql, env, held, rate, alarm }))
-    }
-
-    /// What has to be done with nobody asking: removes what has expired, and sets the next alarm.
-    pub(crate) async fn tidy(&self) -> Result<(), StoreUnavailable> {
-        let now = WorkerClock.now();
-        self.0.held.borrow_mut().retain(|_, (_, until)| now < *until);
-        self.exec(
-            "DELETE FROM reservations WHERE key IN
-                 (SELECT key FROM reservations WHERE expires_at <= ? LIMIT ?)",
-            vec![number(now), PURGE_MAX.into()],
-        )?;
-        let ended_before =
-            millis(now).saturating_sub(i64::try_from(RECORDS_FOR.as_millis()).unwrap_or(i64::MAX));
-        self.exec(
-            "DELETE FROM records WHERE rowid IN
-                 (SELECT rowid FROM records WHERE open = 0 AND received_at <= ? LIMIT ?)",
-            vec![ended_before.into(), PURGE_MAX.into()],
-        )?;
-        self.0.alarm.set(None);
-        #[derive(Deserialize)]
-        struct Next {
-            busy: i64,
-            expires_at: Option<i64>,
-        }
-        let next: Vec<Next> = self.rows(
-            "SELECT EXISTS (SELECT 1 FROM records WHERE open = 1)
-                 OR EXISTS (SELECT 1 FROM outbox) AS busy,
-                 (SELECT min(expires_at) FROM reservations) AS expires_at",
-            Vec::new(),
-        )?;
-        let Some(next) = next.first() else { return Ok(()) };
-        if next.busy != 0 {
-            return self.wake_at(now.after(AGAIN)).await;
-        }
-        match next.expires_at.and_then(|at| u64::try_from(at).ok()) {
-            Some(at) => self.wake_at(Timestamp::from_millis(at).max(now.after(AGAIN))).await,
-            None => Ok(()),
-        }
+        let (held, rate, alarm, dossiers) = Default::default();
+        Self(Rc::new(Inner { storage, sql, env, held, rate, alarm, dossiers }))
     }
 
     /// Sets the alarm for `at` unless it is set for earlier.
@@ -133,9 +94,9 @@ impl ObjectStore {
         match verdict {
             Verdict::Retry { counted: false, .. } => Ok(()),
             Verdict::Retry { .. } => self.exec(
-                "INSERT INTO attempts (request_id, failed) VALUES (?, 1)
-                 ON CONFLICT DO UPDATE SET failed = failed + 1",
-                vec![request_id.into()],
+                "INSERT INTO attempts (request_id, failed, at) VALUES (?, 1, ?)
+                 ON CONFLICT DO UPDATE SET failed = failed + 1, at = excluded.at",
+                vec![request_id.into(), number(WorkerClock.now())],
             ),
             Verdict::Ack | Verdict::Dead { .. } => {
                 self.exec("DELETE FROM attempts WHERE request_id = ?", vec![request_id.into()])
@@ -229,17 +190,20 @@ impl SignalStore for ObjectStore {
         if ends && (record.queued == Queued::GivenUp || self.is_open(record)?) {
             self.queue_entry(&Entry::Notice(json.clone()))?;
         }
+        self.0.dossiers.borrow_mut().take_in(record);
         self.exec(
-            "INSERT INTO records (request_id, leg, state, open, received_at, json)
-             VALUES (?, ?, ?, ?, ?, ?)
+            "INSERT INTO records (request_id, leg, state, open, lacks_fee, received_at, json)
+             VALUES (?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET state = excluded.state, open = excluded.open,
-                 received_at = excluded.received_at, json = excluded.json",
+                 lacks_fee = excluded.lacks_fee, received_at = excluded.received_at,
+                 json = excluded.json",
             vec![
                 record.request_id.as_str().into(),
                 i32::from(record.leg).into(),
                 record.state.as_str().into(),
                 // A boolean would be bound as the text `true`, which equals no number.
                 i32::from(!record.state.is_final()).into(),
+                i32::from(record.lacks_fee()).into(),
                 number(record.received_at),
                 json.as_str().into(),
             ],
@@ -312,7 +276,21 @@ impl SignalStore for ObjectStore {
         Ok(self.0.rate.admit(caller, limit, window, now))
     }
 
+    async fn without_fee(
+        &self,
+        since: Timestamp,
+        max: usize,
+    ) -> Result<Vec<Record>, StoreUnavailable> {
+        let rows: Vec<Json> = self.rows(
+            "SELECT json FROM records WHERE lacks_fee = 1 AND received_at >= ?
+             ORDER BY received_at DESC LIMIT ?",
+            vec![number(since), i64::try_from(max).unwrap_or(i64::MAX).into()],
+        )?;
+        rows.iter().rev().map(Json::record).collect()
+    }
+
     async fn log_refusal(&self, refusal: &RefusedSignal) {
+        self.0.dossiers.borrow_mut().take_in_refusal(refusal);
         if let Ok(json) = serde_json::to_string(refusal) {
             let _ = self.queue_entry(&Entry::Refusal(json));
             let _ = self.wake_at(WorkerClock.now().after(AGAIN)).await;

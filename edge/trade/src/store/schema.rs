@@ -4,7 +4,8 @@ use serde::Deserialize;
 use worker::{Result, SqlStorage};
 
 /// Each entry brings the tables from its index to the next; applied in order, never twice.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE records (
         request_id  TEXT    NOT NULL,
         leg         INTEGER NOT NULL,
@@ -34,7 +35,14 @@ const MIGRATIONS: &[&str] = &["
         kind TEXT    NOT NULL,
         json TEXT    NOT NULL
     );
-"];
+",
+    "
+    ALTER TABLE records ADD COLUMN lacks_fee INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX records_without_fee ON records (received_at) WHERE lacks_fee = 1;
+
+    ALTER TABLE attempts ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 pub(super) fn migrate(sql: &SqlStorage) -> Result<()> {
     #[derive(Deserialize)]

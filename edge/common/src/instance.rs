@@ -74,10 +74,9 @@ fn prepare() {
     let told: Option<Vec<(String, String)>> = headers(id).ok().map(|it| it.entries().collect());
     let body = Answer::failure(id, &internal()).body;
     arm(id.as_str(), &body, &serde_json::to_string(&told.unwrap_or_default()).unwrap_or_default());
-    // A function of ours and not of JavaScript: the latter is called, and the code around the call then
-    // ends what runs in a lost instance. It takes the place of what the crate `worker` would do, after
-    // which the next callback of the lost instance would run in the new one.
-    wasm_bindgen::handler::set_on_abort(|| tell_lost());
+    // In place of what the crate `worker` does, after which the next callback of the lost instance runs
+    // in the new one. One call, for the code around it lets nothing more run in a lost instance.
+    wasm_bindgen::handler::set_on_abort(tell_lost);
 }
 
 fn internal() -> Failure {

@@ -18,10 +18,10 @@ use std::time::Instant;
 
 use hoox_connector::socket::Witness;
 use hoox_connector::{Clock, Request, SystemClock, Venue};
+pub(crate) use hoox_router::watched;
 use hoox_router::{
     Archive, ArchiveUnavailable, Dossier, Exchanged, Record, RefusedSignal, archive,
 };
-pub(crate) use hoox_router::watched;
 use hoox_router::{is_watched, saw};
 use tokio::sync::oneshot;
 

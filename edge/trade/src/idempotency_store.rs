@@ -14,7 +14,7 @@ use hoox_edge::{
 };
 use hoox_router::{
     Answer, BODY_MAX, ErrorCode, Failure, IdempotencyKey, LogLevel, QueueMessage, RequestId,
-    Reservation, Router, Settings, SignalStore, StoreUnavailable, Verdict, WithoutFee, watched,
+    Reservation, Router, Settings, SignalStore, StoreUnavailable, WithoutFee, watched,
 };
 use worker::{
     Delay, DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen,

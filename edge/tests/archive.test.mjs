@@ -83,15 +83,15 @@ test("an order over a socket: its frames", async () => {
   assert.ok(told.request.body.includes("order.place") && told.response.body.includes("orderId"));
 });
 
-test("what an exchange refuses is kept under the request's id", async () => {
-  await world.set("webhooks:queue_mode", "direct_only");
-  await new Promise((done) => setTimeout(done, 1_100));
-  const { status, body, text } = await world.send({ exchange: "bybit", quantity: 100 });
-  assert.deepEqual([status, body.error?.code], [422, "EXCHANGE_REJECTED"], text);
-  const kept = await object(`${body.requestId}.json`);
+test("what was asked for a signal that came to no order is kept under the request's id", async () => {
+  const fields = { exchange: "binance", symbol: "XRPUSDT", action: "CLOSE", quantity: 1 };
+  const { status, body, text } = await world.send(fields);
+  assert.deepEqual([status, body.error?.code], [400, "NO_OPEN_POSITION"], text);
+  const kept = await object(`req-${body.requestId}.json`);
   hasNoSecret(kept.text);
-  assert.match(kept.key, new RegExp(`^logs/bybit/BTCUSDT/${day()}/req-`));
-  assert.ok(JSON.parse(kept.text).exchanges.length > 0);
+  assert.equal(kept.key, `logs/binance/XRPUSDT/${day()}/req-${body.requestId}.json`);
+  const { exchanges } = JSON.parse(kept.text);
+  assert.ok(exchanges.some(({ request }) => request.path.includes("positionRisk")), kept.text);
 });
 
 test("a bucket that fails: the order is answered and in the ledger, and the object follows", async () => {

@@ -76,8 +76,9 @@ for (const how of ["panic", "trap"]) {
         await world.set("webhooks:queue_mode", mode);
         await new Promise((done) => setTimeout(done, 1_100));
         const before = await venue.placed();
-        // The exchange's answer to the order is what ends the instance: the order is there already.
-        await sabotage(world, { [how]: '"clientOrderId":"hx' });
+        // The exchange's answer to the order is what ends the instance: the order is there already. Its
+        // length is looked at twice: whether it is too long, and when it is copied.
+        await sabotage(world, { [how]: '"clientOrderId":"hx', looks: 2 });
         const began = Date.now();
         const fatal = signal();
         const others = [world.send(), world.send()];

@@ -3,6 +3,7 @@
 // - `panic`: the next time that the build reads bytes with this text in them, it is told that there are
 //   more than a memory holds; its own check of that panics.
 // - `trap`: the same bytes end the instance without a panic.
+// - `looks`: only when it looks at their length for the so-manieth time; by default the first.
 // - `breaks`: `{ on: "BINDING.method", how, times, with }`; calls of a binding, or of an object behind
 //   one (`BINDING.fetch`, to addresses with `with` in them), fail: before they are made, or with `how`
 //   "late" once they have had their effect.
@@ -22,8 +23,10 @@ Object.defineProperty(array, "length", {
     const length = get.call(this);
     const text = plan.panic ?? plan.trap;
     if (text && length < 65_536 && new TextDecoder().decode(this).includes(text)) {
+      plan.looks = (plan.looks ?? 1) - 1;
+      if (plan.looks > 0) return length;
       const { trap } = plan;
-      plan = { ...plan, panic: undefined, trap: undefined };
+      plan = { ...plan, panic: undefined, trap: undefined, looks: undefined };
       hits += 1;
       if (trap) throw new WebAssembly.RuntimeError("unreachable");
       return 2 ** 32 - 1;

@@ -9,8 +9,8 @@ use futures_channel::oneshot;
 use futures_util::lock::Mutex;
 use hoox_connector::{Clock, Timestamp, Venue};
 use hoox_edge::{
-    KvConfig, Reserve, Reserved, WorkerClock, WorkerQueue, done, fail, json, keep_object, mode_from,
-    path, read_internal_body, request_id, respond,
+    KvConfig, Reserve, Reserved, WorkerClock, WorkerQueue, done, fail, json, keep_object,
+    mode_from, path, read_internal_body, request_id, respond,
 };
 use hoox_router::{
     Answer, BODY_MAX, ErrorCode, Failure, IdempotencyKey, LogLevel, QueueMessage, RequestId,

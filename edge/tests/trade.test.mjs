@@ -45,7 +45,15 @@ test("quantities go down to the step, and no float reaches an exchange", async (
   assert.equal(body.result.executedQty, 0.01);
 });
 
-test("a close flattens what the exchange holds, and passes an engaged kill switch", async () => {
+test("0.0019999 with step 0.001 is 0.001", async () => {
+  const fields = { exchange: "bybit", symbol: "BTCUSDT", quantity: 0 };
+  const text = JSON.stringify(order(fields)).replace('"quantity":0', '"quantity":0.0019999');
+  const { status, body } = await world.internal("/order", text);
+  assert.equal(status, 200, JSON.stringify(body));
+  assert.equal(body.result.executedQty, 0.001);
+});
+
+test("under the kill switch: LONG refused, the agent's CLOSE executed, and exactly what is held is closed", async () => {
   const opened = await world.internal("/order", order({ exchange: "mexc", symbol: "ETHUSDT", action: "SHORT", quantity: 0.5 }));
   assert.equal(opened.status, 200, opened.text);
   await world.set("trade:kill_switch", "true");

@@ -87,7 +87,7 @@ where
         instrument: &Instrument,
     ) -> Result<ArrayVec<(u8, Intent), 2>, Failure> {
         let signal = job.signal;
-        let held = self.held(desk, signal).await?;
+        let held = self.held(desk, config, signal).await?;
         let mode = mode(desk, config, &held);
         let legs = closing_legs(signal.action, &held)?;
         if signal.partial && legs.len() > 1 {
@@ -129,8 +129,8 @@ where
         instrument.check_leverage(leverage)?;
         let held = match self.settings.flip_guard {
             _ if config.allow_flip || desk.market() == Market::Spot => Vec::new(),
-            FlipGuard::Exchange => self.held(desk, signal).await?,
-            FlipGuard::Ledger => self.ledger(desk, signal).await?,
+            FlipGuard::Exchange => self.held(desk, config, signal).await?,
+            FlipGuard::Ledger => self.ledger(desk, config, signal).await?,
         };
         let mode = mode(desk, config, &held);
         let leg = entry_leg(signal.action, &held, mode, config.allow_flip)?;
@@ -153,7 +153,7 @@ where
         let intent = order.write(desk, instrument, price, (job.key, 0))?;
         if let Some(max_notional) = max_notional {
             let held = match config.allow_flip {
-                true => self.ledger(desk, signal).await?,
+                true => self.ledger(desk, config, signal).await?,
                 false => held,
             };
             let growth = Growth { leg, mode, max_notional, limit: signal.limit_price() };
@@ -166,20 +166,30 @@ where
 
     /// What the exchange says is open; only if it does not answer, what our ledger says. A spot
     /// market knows no positions: there the ledger tells what was bought.
-    async fn held(&self, desk: &E::Desk, signal: &Signal) -> Result<Vec<Position>, Failure> {
+    async fn held(
+        &self,
+        desk: &E::Desk,
+        config: &ConfigSnapshot,
+        signal: &Signal,
+    ) -> Result<Vec<Position>, Failure> {
         if desk.market() == Market::Spot {
-            return self.ledger(desk, signal).await;
+            return self.ledger(desk, config, signal).await;
         }
         match desk.positions(Some(signal.symbol)).await {
             Ok(positions) => Ok(positions),
-            Err(error) => match self.ledger(desk, signal).await {
+            Err(error) => match self.ledger(desk, config, signal).await {
                 Ok(held) if !held.is_empty() && signal.action.closes() => Ok(held),
                 _ => Err(no_order(desk)(error)),
             },
         }
     }
 
-    async fn ledger(&self, desk: &E::Desk, signal: &Signal) -> Result<Vec<Position>, Failure> {
+    async fn ledger(
+        &self,
+        desk: &E::Desk,
+        config: &ConfigSnapshot,
+        signal: &Signal,
+    ) -> Result<Vec<Position>, Failure> {
         let held = self
             .store
             .holdings(desk.venue(), signal.symbol, signal.test)
@@ -187,7 +197,7 @@ where
             .map_err(|_| Failure::store_unavailable())?;
         let position = |held: &crate::Holding| {
             let mut position = Position::new(signal.symbol, Some(held.side), held.size);
-            position.hedge = desk.position_mode() == PositionMode::Hedge;
+            position.hedge = mode(desk, config, &[]) == PositionMode::Hedge;
             position
         };
         Ok(held.iter().map(position).collect())
@@ -338,9 +348,13 @@ fn check_abilities<D: Exchange>(signal: &Signal, desk: &D) -> Result<(), Failure
     Ok(())
 }
 
-/// The account's position mode: what the exchange tells with a position, else what is configured.
+/// The account's position mode: what the exchange tells with a position, else what is configured. An
+/// account that is configured wrong is closed all the same.
 fn mode<D: Exchange>(desk: &D, config: &ConfigSnapshot, held: &[Position]) -> PositionMode {
-    match held.iter().any(|position| position.hedge) || config.hedged.contains(&desk.venue()) {
+    if held.iter().any(|position| position.hedge) {
+        return PositionMode::Hedge;
+    }
+    match config.hedged.contains(&desk.venue()) && held.is_empty() {
         true => PositionMode::Hedge,
         false => desk.position_mode(),
     }

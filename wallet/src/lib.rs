@@ -72,8 +72,8 @@ pub use rpc::{
     RpcUrl, UrlError,
 };
 pub use store::{
-    AllocateError, Allocated, DAY, MemoryStore, NewTransaction, StoreUnavailable, TransactionStore,
-    Turn, spent,
+    AllocateError, Allocated, DAY, Gate, Gated, MemoryStore, NewTransaction, StoreUnavailable,
+    TransactionStore, Turn, spent,
 };
 pub use transaction::{Fees, SignError, SignedTransaction, Transaction};
 pub use uniswap::Router;

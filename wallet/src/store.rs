@@ -1,3 +1,4 @@
+mod gated;
 mod memory;
 
 use core::time::Duration;
@@ -12,6 +13,7 @@ use crate::{
     Spend, TransactionRecord, TransactionState, choose_nonce,
 };
 
+pub use gated::{Gate, Gated};
 pub use memory::MemoryStore;
 
 /// How far back the daily limit looks.

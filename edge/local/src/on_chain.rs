@@ -79,7 +79,7 @@ pub(crate) fn wallet(
     let reader =
         Wallet::new(account.clone(), chain.clone(), nodes.clone(), (), WalletConfig::default())?;
     let store = SqliteTransactions::open(data)?;
-    let store = Limited::new(store, values, Scales { prices, reader });
+    let store = Limited::new(store, Scales { prices, reader, values });
     Ok(Wallet::new(account, chain, nodes, store, config)?)
 }
 

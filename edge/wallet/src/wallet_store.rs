@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use crate::asked::Job;
-use crate::guard::Guarded;
+use crate::guard::{Guard, Guarded};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::store::ObjectStore;
@@ -159,7 +159,8 @@ fn open(
         // No replacement is as cheap as that.
         config.fees.max_gas_price = Some(0);
     }
-    let store = Guarded::new(store.clone(), env.clone(), &chain.name, looks_only);
+    let guard = Guard::new(env.clone(), &chain.name, looks_only);
+    let store = Guarded::new(store.clone(), guard);
     Ok(Wallet::new(account, chain, nodes, store, config)?)
 }
 

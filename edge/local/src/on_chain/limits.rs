@@ -3,12 +3,11 @@
 use core::fmt;
 use core::str::FromStr;
 
-use hoox_connector::{ReqwestTransport, SystemClock, Timestamp};
+use hoox_connector::{ReqwestTransport, SystemClock};
 use hoox_ledger::transactions::{SqliteTransactions, Worth};
 use hoox_wallet::{
-    Address, AllocateError, Allocated, Attempt, NewTransaction, PolicyError, Prices, SignError,
-    StoreUnavailable, TransactionRecord, TransactionState, TransactionStore, Turn, U256, Wallet,
-    usd_millionths,
+    AllocateError, Allocated, Attempt, Gate, Gated, NewTransaction, PolicyError, Prices, SignError,
+    U256, Wallet, usd_millionths,
 };
 use serde::{Deserialize, Deserializer};
 
@@ -76,36 +75,24 @@ impl ValueLimits {
     }
 }
 
-/// What knows what an amount is worth.
-pub(super) struct Scales {
+/// The transactions of an account, in SQLite, under limits.
+pub(crate) type Limited = Gated<SqliteTransactions, Scales>;
+
+/// What knows what an amount is worth, and what may leave.
+pub(crate) struct Scales {
     pub(super) prices: Prices<ReqwestTransport, SystemClock>,
     /// The same account and nodes, to look at pools.
     pub(super) reader: Wallet<ReqwestTransport, SystemClock, ()>,
+    pub(super) values: ValueLimits,
 }
 
-/// The transactions of an account, in SQLite, under limits.
-pub(crate) struct Limited {
-    store: SqliteTransactions,
-    values: ValueLimits,
-    scales: Scales,
-}
-
-impl Limited {
-    pub(super) const fn new(
-        store: SqliteTransactions,
-        values: ValueLimits,
-        scales: Scales,
-    ) -> Self {
-        Self { store, values, scales }
-    }
-
+impl Scales {
     /// What a new transaction is worth, if there is a limit to compare it with.
     async fn worth(&self, new: &NewTransaction) -> Result<Option<Worth>, PolicyError> {
         if self.values.is_none() || new.spends.is_empty() {
             return Ok(None);
         }
-        let Scales { prices, reader } = &self.scales;
-        let worth = prices.worth(reader, &new.spends).await?;
+        let worth = self.prices.worth(&self.reader, &new.spends).await?;
         match self.values.per_transaction {
             Some(limit) if worth > limit => Err(PolicyError::Worth { worth, limit }),
             _ => Ok(Some(Worth { worth, daily: self.values.daily })),
@@ -113,64 +100,24 @@ impl Limited {
     }
 }
 
-impl TransactionStore for Limited {
-    async fn allocate<F>(&self, new: NewTransaction, sign: F) -> Result<Allocated, AllocateError>
+impl Gate<SqliteTransactions> for Scales {
+    async fn admit<F>(
+        &self,
+        store: &SqliteTransactions,
+        new: NewTransaction,
+        sign: F,
+    ) -> Result<Allocated, AllocateError>
     where
         F: FnOnce(u64) -> Result<Attempt, SignError>,
     {
-        if let Some(known) = self.store.find(&new.id).await? {
-            return Ok(Allocated::Known(known));
-        }
         let worth = self.worth(&new).await?;
-        self.store.allocate_worth(new, worth, sign).await
-    }
-
-    async fn add_attempt(&self, id: &str, attempt: &Attempt) -> Result<(), StoreUnavailable> {
-        self.store.add_attempt(id, attempt).await
-    }
-
-    async fn set_state(&self, id: &str, state: &TransactionState) -> Result<(), StoreUnavailable> {
-        self.store.set_state(id, state).await
-    }
-
-    async fn find(&self, id: &str) -> Result<Option<TransactionRecord>, StoreUnavailable> {
-        self.store.find(id).await
-    }
-
-    async fn open(
-        &self,
-        chain_id: u64,
-        from: Address,
-    ) -> Result<Vec<TransactionRecord>, StoreUnavailable> {
-        self.store.open(chain_id, from).await
-    }
-
-    async fn with_nonce(
-        &self,
-        chain_id: u64,
-        from: Address,
-        nonce: u64,
-    ) -> Result<Option<TransactionRecord>, StoreUnavailable> {
-        self.store.with_nonce(chain_id, from, nonce).await
-    }
-
-    async fn take_turn(
-        &self,
-        turn: &Turn,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool, StoreUnavailable> {
-        self.store.take_turn(turn, now, until).await
-    }
-
-    async fn end_turn(&self, turn: &Turn) -> Result<(), StoreUnavailable> {
-        self.store.end_turn(turn).await
+        store.allocate_worth(new, worth, sign).await
     }
 }
 
-impl fmt::Debug for Limited {
+impl fmt::Debug for Scales {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limited").field("values", &self.values).finish_non_exhaustive()
+        f.debug_struct("Scales").field("values", &self.values).finish_non_exhaustive()
     }
 }
 

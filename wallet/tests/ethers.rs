@@ -258,8 +258,7 @@ fn mnemonics_of_every_length_are_the_same() {
     use hoox_wallet::Mnemonic;
 
     for (count, valid) in [(12, 128), (15, 64), (18, 32), (21, 16), (24, 8)] {
-        let first: Vec<String> =
-            (1..count).map(|at| English::get(at * 83 % 2048).unwrap()).collect();
+        let first: Vec<&str> = (1..count).map(|at| English::get(at * 83 % 2048).unwrap()).collect();
         let mut taken = Vec::new();
         for last in 0..2048 {
             let words = format!("{} {}", first.join(" "), English::get(last).unwrap());

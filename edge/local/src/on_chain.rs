@@ -196,5 +196,9 @@ mod tests {
         let fees = table("max_gas_price_gwei = 3\nmax_gas_limit = 9\nmax_fee = \"0.5\"").fees();
         assert_eq!((fees.max_gas_price, fees.max_gas), (Some(3_000_000_000), 9));
         assert_eq!(fees.max_total_fee, Some(U256::from(500_000_000_000_000_000_u64)));
+        for (text, most) in [("", 500), ("max_slippage_bps = 900", 900)] {
+            let (trading, paying) = (table(text).trading(&[], None), table(text).paying());
+            assert_eq!((trading.max_slippage_bps, paying.max_slippage_bps), (most, most));
+        }
     }
 }

@@ -225,6 +225,8 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         if record.attempts.len() >= ATTEMPTS_MAX {
             return Err(WalletError::Final);
         }
+        // As before the first signature: this process may not have signed that.
+        self.rpc.check_all().await?;
         let history = self.rpc.ask_all(&[Question::fee_history(BLOCKS)]).await?;
         let history = history.first().ok_or(RpcError::Unreadable("no answer"))?;
         let fees = self.config.fees.bumped(last.fees, &self.market(history).await?)?;

@@ -1,13 +1,14 @@
 //! Nodes that serve another chain, or count other transactions.
 
+use hoox_connector::SystemClock;
 use hoox_wallet::{
-    Action, Address, Bytes, Chain, NonceError, RpcError, RpcUrl, TransactionRecord, U256,
-    WalletError,
+    Action, Address, Bytes, Chain, NonceError, Question, Rpc, RpcError, RpcUrl, TransactionRecord,
+    U256, Wallet, WalletError,
 };
 use serde_json::{Value, json};
 
-use crate::chain::{Anvil, TestWallet, open, succeed};
-use crate::transport::Fault;
+use crate::chain::{Anvil, TestWallet, account, open, succeed};
+use crate::transport::{Fault, Faulty};
 
 const FRIEND: Address = Address::repeat_byte(0x77);
 
@@ -26,7 +27,7 @@ fn dead() -> RpcUrl {
 /// Another node, which counts nine transactions of the account.
 async fn liar(chain_id: u64) -> Anvil {
     let anvil = Anvil::start_as(chain_id, &[]);
-    let own = crate::chain::account(0).address();
+    let own = account(0).address();
     let _: Value = anvil.ask("anvil_setNonce", json!([own, "0x9"])).await;
     anvil
 }
@@ -49,6 +50,21 @@ async fn nothing_is_signed_while_any_node_serves_another_chain() {
     let error = wallet.submit("1", &pay(1), None).await.unwrap_err();
     assert_eq!(error, RpcError::WrongChain { expected: 31337, reported: 1 }.into());
     assert!(wallet.store().records().is_empty());
+}
+
+/// Nor a replacement, by a process that has signed nothing before.
+#[tokio::test]
+async fn nothing_is_replaced_while_any_node_serves_another_chain() {
+    let (anvil, other) = (Anvil::start_with(&["--no-mining"]), Anvil::start_as(1, &[]));
+    let first = anvil.wallet();
+    submit(&first, "1", 1).await;
+    let urls = vec![anvil.url(), other.url()];
+    let rpc = Rpc::new(Faulty::leaked(), SystemClock, 31337, urls);
+    let chain = Chain::new("anvil", 31337, "ETH");
+    let wallet = Wallet::new(account(0), chain, rpc, first.store(), open()).unwrap();
+    let error = wallet.replace("1").await.unwrap_err();
+    assert_eq!(error, RpcError::WrongChain { expected: 31337, reported: 1 }.into());
+    assert_eq!(first.find("1").await.unwrap().attempts.len(), 1);
 }
 
 #[tokio::test]
@@ -139,12 +155,8 @@ async fn a_second_node_answers_reads_that_the_first_does_not() {
     let (balance, own) = (U256::from(7), Address::repeat_byte(1));
     let _: Value = anvil.ask("anvil_setBalance", json!([own, balance])).await;
     assert_eq!(wallet.balance(own, None).await.unwrap().amount, balance);
-    let rpc = hoox_wallet::Rpc::new(
-        crate::transport::Faulty::leaked(),
-        hoox_connector::SystemClock,
-        31337,
-        vec![dead(), anvil.url()],
-    );
-    let read: U256 = rpc.ask(hoox_wallet::Question::balance(own)).await.unwrap();
+    let urls = vec![dead(), anvil.url()];
+    let rpc = Rpc::new(Faulty::leaked(), SystemClock, 31337, urls);
+    let read: U256 = rpc.ask(Question::balance(own)).await.unwrap();
     assert_eq!(read, balance);
 }

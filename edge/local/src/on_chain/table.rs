@@ -50,6 +50,8 @@ pub(crate) struct ChainTable {
     #[serde(default)]
     pub(crate) account: u32,
     slippage_bps: Option<u32>,
+    /// How far any bound may be from the quote, one of the order's own too.
+    max_slippage_bps: Option<u32>,
     deadline_seconds: Option<u64>,
     gas_limit: Option<u64>,
     pub(super) confirmations: Option<u64>,
@@ -137,6 +139,11 @@ impl ChainTable {
         // By what it is worth, in the store.
         policy.unlimited = true;
         policy.dry_run = self.dry_run;
+        self.slippage(policy)
+    }
+
+    fn slippage(&self, mut policy: Policy) -> Policy {
+        policy.max_slippage_bps = self.max_slippage_bps.unwrap_or(policy.max_slippage_bps);
         policy
     }
 
@@ -148,7 +155,7 @@ impl ChainTable {
         };
         let mut policy = Policy::open();
         (policy.recipients, policy.tokens) = (listed(&self.recipients), listed(&self.tokens));
-        policy
+        self.slippage(policy)
     }
 
     /// What a transaction may pay for its gas.

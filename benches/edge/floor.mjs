@@ -66,9 +66,9 @@ const trade = (venue) => `
     },
   };`;
 
-/** Milliseconds of an order's hops alone; with `ledger`, one D1 batch a second and one R2 object an order. */
+/** Milliseconds of an order's hops alone, the first ones after a start too; with `ledger`, one D1 batch a second and one R2 object an order. */
 export async function floor(venue, { count, ledger }) {
-  const common = { compatibilityDate: "2026-04-01", modules: true };
+  const common = { compatibilityDate: "2026-04-01", modules: true, stripCfConnectingIp: false };
   const objects = { className: "Objects", useSQLite: true };
   const miniflare = new Miniflare({
     workers: [
@@ -102,10 +102,11 @@ export async function floor(venue, { count, ledger }) {
     const url = String(await miniflare.unsafeGetDirectURL("gateway"));
     let key = 0;
     const body = () => JSON.stringify({ key: String((key += 1)) });
+    const { p50: first } = await load(url, { count: 1, connections: 1, body });
     await load(url, { count: 100, connections: 4, body });
     const sequential = await load(url, { count, connections: 1, body });
     const parallel = await load(url, { count: count * 2, connections: 16, body });
-    return { sequential, parallel };
+    return { first, sequential, parallel };
   } finally {
     await miniflare.dispose();
   }

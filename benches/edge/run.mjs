@@ -20,8 +20,12 @@ const body = () => JSON.stringify(signal());
 async function world(venue) {
   const started = await start(venue, {
     extra: [probe(venue)],
-    // Straight to the gateway, as on the edge, and not through miniflare's own worker before it.
-    change: ({ gateway }) => (gateway.unsafeDirectSockets = [{ host: "127.0.0.1", port: 0 }]),
+    // Straight to the gateway and to the exchange, as on the edge, and not through miniflare's own
+    // workers before and behind ours.
+    change: ({ gateway, trade }) => {
+      gateway.unsafeDirectSockets = [{ host: "127.0.0.1", port: 0 }];
+      trade.stripCfConnectingIp = false;
+    },
   });
   await started.set("webhooks:queue_mode", "direct_only");
   await started.set("webhook:rate_limit_per_minute", "1000000");
@@ -78,6 +82,7 @@ function show({ first, sequential, parallel, floor, bare, steps, signing }) {
     console.log(name.padEnd(30), ms(p50), ms(p90), ms(p99), perSecond.toFixed(0).padStart(8));
   }
   console.log(`first request after a start: ${ms(first.cold)} ms, warm ${ms(first.warm)} ms`);
+  console.log(`the same of empty workers: ${ms(floor.first)} ms`);
   for (const [step, told] of Object.entries(STEPS)) console.log(ms(steps[step]), "ms ", told);
   for (const [venue, micros] of Object.entries(signing)) {
     console.log(`${micros.toFixed(2).padStart(8)} µs  an order encoded and signed in wasm, ${venue}`);

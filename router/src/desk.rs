@@ -85,6 +85,9 @@ type FillsRead = SharedRead<Orders, Arc<Result<Vec<Fill>, Error>>>;
 struct Symbols(Option<Symbol>);
 
 impl Join for Symbols {
+    // An order waits for it.
+    const WAIT_MAX: Duration = Duration::from_millis(250);
+
     fn join(self, other: Self) -> Self {
         Self(self.0.filter(|symbol| other.0 == Some(*symbol)))
     }
@@ -98,6 +101,9 @@ struct Orders {
 }
 
 impl Join for Orders {
+    // What is slow is slower still if everybody then asks for themselves.
+    const WAIT_MAX: Duration = Duration::from_secs(1);
+
     fn join(self, other: Self) -> Self {
         let only = self.only.filter(|order| other.only == Some(*order));
         Self { only, since: self.since.min(other.since) }

@@ -10,11 +10,11 @@ use futures_util::future::{Either, select};
 use futures_util::lock::{Mutex, MutexGuard as Gate};
 use hoox_connector::Clock;
 
-/// How long another's question is waited for: one that hangs must not hold everybody up.
-const WAIT_MAX: Duration = Duration::from_millis(250);
-
 /// What a question is about, and how it becomes one with another.
 pub(crate) trait Join: Copy {
+    /// How long another's question is waited for: one that hangs must not hold everybody up.
+    const WAIT_MAX: Duration;
+
     /// The question whose answer answers both.
     fn join(self, other: Self) -> Self;
 }
@@ -85,7 +85,7 @@ impl<W: Join, A: Clone> SharedRead<W, A> {
         if let Some(gate) = self.gate.try_lock() {
             return Some(gate);
         }
-        match select(self.gate.lock(), pin!(clock.sleep(WAIT_MAX))).await {
+        match select(self.gate.lock(), pin!(clock.sleep(W::WAIT_MAX))).await {
             Either::Left((gate, _)) => Some(gate),
             Either::Right(_) => None,
         }
@@ -169,6 +169,8 @@ mod tests {
     struct Range(u32, u32);
 
     impl Join for Range {
+        const WAIT_MAX: Duration = Duration::from_millis(250);
+
         fn join(self, other: Self) -> Self {
             Self(self.0.min(other.0), self.1.max(other.1))
         }

@@ -1,8 +1,9 @@
 //! How many signals a sender has sent in the present window (gateway.md §7).
 #![allow(missing_docs)] // what the macro generates has none
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::time::Duration;
+use std::rc::Rc;
 
 use hoox_connector::{Clock, Timestamp};
 use hoox_edge::{WorkerClock, done, fail, json, json_of, keep_object, path, request_id};
@@ -16,12 +17,17 @@ use worker::{
 /// The binding of the objects.
 const OBJECTS: &str = "RATE_LIMITER";
 
+/// How long counted signals are kept in memory alone.
+const SAVED_AFTER: Duration = Duration::from_millis(100);
+
 /// The window of one sender, whom the object's name tells by the digest of the passkey.
 #[durable_object]
 #[derive(Debug)]
 pub struct RateLimiterStore {
     state: State,
-    window: RefCell<Option<RateWindow>>,
+    window: Rc<RefCell<Option<RateWindow>>>,
+    /// Whether the window is about to be written down.
+    saving: Rc<Cell<bool>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,7 +42,7 @@ impl DurableObject for RateLimiterStore {
         keep_object(&state);
         // What cannot be read is a window that has not begun.
         let window = load(&state.storage().sql()).ok().flatten();
-        Self { state, window: RefCell::new(window) }
+        Self { state, window: Rc::new(RefCell::new(window)), saving: Rc::default() }
     }
 
     async fn fetch(&self, request: Request) -> Result<Response> {
@@ -53,13 +59,17 @@ impl DurableObject for RateLimiterStore {
                 Some(retry_after.as_millis().try_into().unwrap_or(u64::MAX))
             }
         };
-        if let Some(window) = *self.window.borrow() {
+        if !self.saving.replace(true) {
             let sql = self.state.storage().sql();
+            let (window, saving) = (Rc::clone(&self.window), Rc::clone(&self.saving));
             self.state.wait_until(async move {
-                // After the answer, which need not wait for the disk: a crash in between costs the
-                // sender nothing and the limit one signal.
-                Delay::from(Duration::ZERO).await;
-                let _ = save(&sql, window);
+                // After the answer, which need not wait for the disk, and once for all that come
+                // meanwhile: a crash in between costs the senders nothing and the limit these signals.
+                Delay::from(SAVED_AFTER).await;
+                saving.set(false);
+                if let Some(window) = *window.borrow() {
+                    let _ = save(&sql, window);
+                }
             });
         }
         match retry_after_ms {

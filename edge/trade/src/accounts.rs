@@ -86,6 +86,11 @@ impl Accounts {
         }
     }
 
+    /// Tells the isolate's other objects of the instruments that an order has had read.
+    pub(crate) fn share_instruments(&self) {
+        self.seats.iter().for_each(Seat::compare);
+    }
+
     /// Whose orders go over a socket from now on.
     pub(crate) fn use_websockets(&self, config: &ConfigSnapshot) {
         for seat in &self.seats {

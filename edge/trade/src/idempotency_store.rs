@@ -26,9 +26,11 @@ use crate::settled::Settled;
 use crate::store::{Entry, ObjectStore};
 use crate::{ledger, notices};
 
-/// How long entries gather before they are sent to the ledger: the writes of many orders are then
-/// one, and none holds up an order that comes right after.
-const GATHER: Duration = Duration::from_secs(1);
+/// How long entries gather before they are sent to the ledger, at least, and how much longer at most:
+/// the writes of many orders are then one, none holds up an order that comes right after, and objects
+/// that began together do not all write together.
+const GATHER: Duration = Duration::from_millis(500);
+const GATHER_SPREAD: u16 = 1_000;
 
 /// How long a key is held for a signal that has come no further than the gateway, which gives up
 /// sooner: its order, or its place in the queue, holds the key for as long as it is to. Whoever comes
@@ -187,6 +189,7 @@ impl IdempotencyStore {
             object.ready(message.exchange).await;
             let answer = object.router.dispatch(&message, mode).await;
             object.let_go(&message, &answer).await;
+            object.accounts.share_instruments();
             answer
         });
         let Ok(mut answer) = answer.await else { return crashed(id) };
@@ -354,7 +357,7 @@ impl Object {
         if self.gathering.replace(true) {
             return;
         }
-        Delay::from(GATHER).await;
+        Delay::from(GATHER + spread()).await;
         self.gathering.set(false);
         // Fees of one symbol asked for at once are one question to the exchange.
         let orders = self.without_fee.take();
@@ -388,6 +391,14 @@ impl Object {
             }
         }
     }
+}
+
+/// A part of [`GATHER_SPREAD`], at random.
+fn spread() -> Duration {
+    let mut bytes = [0; 2];
+    // Without chance all write together, and nothing worse.
+    let _ = getrandom::fill(&mut bytes);
+    Duration::from_millis(u64::from(u16::from_le_bytes(bytes) % GATHER_SPREAD))
 }
 
 fn malformed(id: RequestId) -> Result<Response> {

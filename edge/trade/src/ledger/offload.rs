@@ -12,8 +12,8 @@ use crate::store::{Entry, ObjectStore, Waiting};
 const BUCKET: &str = "SYSTEM_LOGS_BUCKET";
 
 /// How many objects are stored at a time: six connections may be open, by the limits that Cloudflare
-/// publishes for Workers, and orders want one too.
-const AT_ONCE: usize = 4;
+/// publishes for Workers, and orders want most of them.
+const AT_ONCE: usize = 2;
 
 /// Stores what the entries say is to be stored, each record with what was sent for it; hands back the
 /// entries of those records that the bucket did not take. Without a bucket there is nothing to store.

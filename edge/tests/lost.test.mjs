@@ -78,9 +78,9 @@ for (const how of ["panic", "trap"]) {
         const before = await venue.placed();
         // The exchange's answer to the order is what ends the instance: the order is there already. Its
         // length is looked at twice: whether it is too long, and when it is copied.
-        await sabotage(world, { [how]: '"clientOrderId":"hx', looks: 2 });
+        await sabotage(world, { [how]: '"origQty":"0.017', looks: 2 });
         const began = Date.now();
-        const fatal = signal();
+        const fatal = signal({ quantity: 0.017 });
         const others = [world.send(), world.send()];
         const answer = await world.send(fatal);
         assert.ok(Date.now() - began < 10_000, "nobody waits for what will not come");

@@ -9,7 +9,7 @@ use super::errors::{
     ApiError, BAD_CALLBACK_RATE, BAD_TIME_IN_FORCE, BAD_TYPE, INTERNAL, UNKNOWN_ORDER_ON_CANCEL,
     UNKNOWN_ORDER_ON_QUERY,
 };
-use super::json::{Fixed, write};
+use super::json::{Fixed, exact, write};
 use super::linear::STP;
 use super::{Answer, Call};
 use crate::engine::{
@@ -119,7 +119,7 @@ fn show<'a>(call: &Call<'_>, algo: &'a Algo, with_actual: bool) -> Shown<'a> {
             actual_order_id: order.map(|a| a.id.to_string()).unwrap_or_default(),
             actual_price: Fixed(order.map_or(Decimal::ZERO, |a| a.average_price()), price + 4),
             actual_type: if o.kind.has_price() { OrderKind::Limit } else { OrderKind::Market },
-            actual_qty: Fixed(order.map_or(o.quantity, |a| a.quantity), quantity),
+            actual_qty: exact(order.map_or(o.quantity, |a| a.quantity), quantity),
             tp_order_type: "",
         }
     });
@@ -135,7 +135,7 @@ fn show<'a>(call: &Call<'_>, algo: &'a Algo, with_actual: bool) -> Shown<'a> {
         side: o.side,
         position_side: o.position_side,
         time_in_force: o.tif,
-        quantity: Fixed(o.quantity, quantity),
+        quantity: exact(o.quantity, quantity),
         algo_status: call.engine.algo_status(algo),
         actual,
         trigger_price: Fixed(o.trigger_price, price),

@@ -28,6 +28,11 @@ impl Serialize for Fixed {
     }
 }
 
+/// At least so many decimals: what was ordered or traded under finer rules is never rounded.
+pub(super) fn exact(value: Decimal, places: u32) -> Fixed {
+    Fixed(value, places.max(value.normalize().scale()))
+}
+
 /// Eight decimals, as all spot amounts.
 pub(super) fn f8(value: Decimal) -> Fixed {
     Fixed(value, 8)
@@ -188,6 +193,13 @@ pub(super) struct LinearTrade {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_traded_under_finer_rules_is_not_rounded() {
+        let value = Decimal::new(259, 3);
+        assert_eq!(exact(value, 2).to_string(), "0.259");
+        assert_eq!(exact(value, 5).to_string(), "0.25900");
+    }
 
     #[test]
     fn decimals_are_padded_and_rounded_to_the_places_of_the_field() {

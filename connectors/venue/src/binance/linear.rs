@@ -10,7 +10,7 @@ use super::errors::{
     ApiError, BAD_TIME_IN_FORCE, BAD_TYPE, BATCH_SIZE, INTERNAL, UNKNOWN_ORDER_ON_CANCEL,
     UNKNOWN_ORDER_ON_QUERY, USE_ALGO_ENDPOINT,
 };
-use super::json::{Fixed, LinearOrder, LinearTrade, f8, write};
+use super::json::{Fixed, LinearOrder, LinearTrade, exact, f8, write};
 use super::params::Params;
 use super::routes::LINEAR_ORDER;
 use super::{Answer, Call};
@@ -179,8 +179,8 @@ pub(super) fn trades(call: &mut Call<'_>) -> Answer {
             id: t.id,
             maker: t.maker,
             order_id: t.order_id,
-            price: Fixed(t.price, price_places),
-            qty: Fixed(t.quantity, quantity_places),
+            price: exact(t.price, price_places),
+            qty: exact(t.quantity, quantity_places),
             quote_qty: f8(t.price * t.quantity),
             realized_pnl: f8(t.realized),
             side: t.side,
@@ -292,10 +292,10 @@ fn show<'o>(call: &Call<'_>, order: &'o Order) -> LinearOrder<'o> {
         client_order_id: &order.client_id,
         price: Fixed(order.price, price),
         avg_price: Some(Fixed(order.average_price(), price + 4)),
-        orig_qty: Fixed(order.quantity, quantity),
-        executed_qty: Fixed(order.executed, quantity),
+        orig_qty: exact(order.quantity, quantity),
+        executed_qty: exact(order.executed, quantity),
         cum_qty: None,
-        cum_quote: Some(Fixed(order.quote_executed, price + quantity)),
+        cum_quote: Some(exact(order.quote_executed, price + quantity)),
         time_in_force: order.tif,
         kind: order.kind,
         reduce_only: order.reduce_only,

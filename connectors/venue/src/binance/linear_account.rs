@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::errors::{
     ApiError, INTERNAL, MARGIN_TYPE_ORDERS, MARGIN_TYPE_POSITION, SAME_MARGIN_TYPE,
 };
-use super::json::{Fixed, f8, write};
+use super::json::{Fixed, exact, f8, write};
 use super::{Answer, Call};
 use crate::engine::{Instrument, Margin, PositionSide, Reject};
 
@@ -324,7 +324,7 @@ impl Call<'_> {
                 rows.push(Row {
                     symbol: i.symbol,
                     side,
-                    amount: Fixed(p.amount, i.step_decimals()),
+                    amount: exact(p.amount, i.step_decimals()),
                     entry: p.entry.round_dp(i.tick_decimals() + 8).normalize().to_string(),
                     mark,
                     notional,

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::super::Binance;
-use super::super::json::{Fixed, f8};
+use super::super::json::{Fixed, exact, f8};
 use super::super::linear::STP;
 use super::super::listen_key::ListenKeys;
 use super::stream::Group;
@@ -161,7 +161,7 @@ fn order_trade_update(
 ) -> Value {
     let (symbol, price, quantity) = places(engine, order.instrument);
     let p = |value| Fixed(value, price);
-    let q = |value| Fixed(value, quantity);
+    let q = |value| exact(value, quantity);
     let (execution, trade) = match change {
         OrderChange::Accepted | OrderChange::Triggered => ("NEW", None),
         OrderChange::Traded(trade) => ("TRADE", Some(trade.as_ref())),
@@ -224,10 +224,10 @@ fn trade_lite(engine: &Engine, order: &Order, trade: &Trade, server_ms: u64) -> 
         "s": symbol,
         "c": order.client_id,
         "S": order.side,
-        "q": Fixed(order.quantity, quantity),
+        "q": exact(order.quantity, quantity),
         "p": Fixed(order.price, price),
         "i": order.id,
-        "l": Fixed(trade.quantity, quantity),
+        "l": exact(trade.quantity, quantity),
         "L": Fixed(trade.price, price),
         "t": trade.id,
         "m": trade.maker,
@@ -266,7 +266,7 @@ fn position(engine: &Engine, c: &PositionChange) -> Value {
     let held = p.amount.abs() * p.entry / Decimal::from(c.leverage.max(1));
     json!({
         "s": symbol,
-        "pa": Fixed(p.amount, quantity),
+        "pa": exact(p.amount, quantity),
         "ep": entry,
         "bep": entry,
         // What the position has realized over its life is not kept.
@@ -295,11 +295,11 @@ fn algo_update(engine: &Engine, algo: &Algo, time_ms: u64, server_ms: u64) -> Va
             "S": o.side,
             "ps": o.position_side,
             "f": o.tif,
-            "q": Fixed(o.quantity, quantity),
+            "q": exact(o.quantity, quantity),
             "X": engine.algo_status(algo),
             "ai": actual.map(|a| a.id.to_string()).unwrap_or_default(),
             "ap": Fixed(actual.map_or(Decimal::ZERO, Order::average_price), price + 4),
-            "aq": Fixed(actual.map_or(Decimal::ZERO, |a| a.executed), quantity),
+            "aq": exact(actual.map_or(Decimal::ZERO, |a| a.executed), quantity),
             "act": if actual.is_none() { "0" } else if o.kind.has_price() { "LIMIT" } else { "MARKET" },
             "tp": Fixed(o.trigger_price, price),
             "p": Fixed(o.price, price),

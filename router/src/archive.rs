@@ -5,10 +5,13 @@ mod exchanged;
 mod seen;
 
 use hoox_connector::{Symbol, Venue};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::{Record, RefusedSignal, RequestId, utc_date};
+
+use exchanged::Told;
 
 pub use exchanged::Exchanged;
 pub use seen::{is_watched, saw, send_watched, watched};
@@ -16,6 +19,9 @@ pub use seen::{is_watched, saw, send_watched, watched};
 /// The most exchanges one object holds, and the most bytes.
 const EXCHANGES_MAX: usize = 64;
 const OBJECT_MAX: usize = 4 * 1024 * 1024;
+
+/// The size of most objects, in bytes.
+const OBJECT_USUAL: usize = 4 * 1024;
 
 /// Where the objects are kept: files, R2.
 pub trait Archive {
@@ -69,7 +75,7 @@ pub struct Dossier {
     day: String,
     order_id: Option<String>,
     client_order_id: Option<String>,
-    record: Option<Value>,
+    record: Option<Box<RawValue>>,
     exchanges: Vec<Exchanged>,
 }
 
@@ -152,28 +158,49 @@ impl Dossier {
 
     /// The object, with what an earlier one of the same key holds.
     fn merged(&self, before: Option<&[u8]>) -> Vec<u8> {
-        let before: Option<Value> = before.and_then(|bytes| serde_json::from_slice(bytes).ok());
-        let had = |field: &str| before.as_ref().and_then(|it| it.get(field)).cloned();
-        let mut exchanges = match had("exchanges") {
-            Some(Value::Array(exchanges)) => exchanges,
-            _ => Vec::new(),
-        };
-        exchanges.extend(self.exchanges.iter().map(Exchanged::told));
-        exchanges.truncate(EXCHANGES_MAX);
-        let mut object = json!({
-            "requestId": self.request_id,
-            "exchange": self.venue.as_str(),
-            "symbol": self.symbol,
-            "test": self.test,
-            "orderId": self.order_id,
-            "clientOrderId": self.client_order_id,
-            "exchanges": exchanges,
-        });
-        let record = self.record.clone().or_else(|| had("record"));
-        if let (Some(record), Some(object)) = (record, object.as_object_mut()) {
-            object.insert("record".into(), record);
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Before {
+            exchanges: Vec<Box<RawValue>>,
+            record: Option<Box<RawValue>>,
         }
-        object.to_string().into_bytes()
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Kept<'a> {
+            Before(Box<RawValue>),
+            New(Box<Told<'a>>),
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Object<'a> {
+            request_id: RequestId,
+            exchange: &'a str,
+            symbol: Symbol,
+            test: bool,
+            order_id: Option<&'a str>,
+            client_order_id: Option<&'a str>,
+            exchanges: Vec<Kept<'a>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            record: Option<&'a RawValue>,
+        }
+        let before = before.and_then(|bytes| serde_json::from_slice::<Before>(bytes).ok());
+        let Before { exchanges, record } = before.unwrap_or_default();
+        let had = exchanges.into_iter().map(Kept::Before);
+        let new = self.exchanges.iter().map(|exchanged| Kept::New(Box::new(exchanged.told())));
+        let object = Object {
+            request_id: self.request_id,
+            exchange: self.venue.as_str(),
+            symbol: self.symbol,
+            test: self.test,
+            order_id: self.order_id.as_deref(),
+            client_order_id: self.client_order_id.as_deref(),
+            exchanges: had.chain(new).take(EXCHANGES_MAX).collect(),
+            record: self.record.as_deref().or(record.as_deref()),
+        };
+        let mut bytes = Vec::with_capacity(OBJECT_USUAL);
+        // Into memory, and of nothing that has no JSON: it does not fail.
+        let _ = serde_json::to_writer(&mut bytes, &object);
+        bytes
     }
 }
 

@@ -290,7 +290,8 @@ where
             [first, second] => {
                 let first = self.drive(desk, first, Event::Begin, deadline);
                 let second = self.drive(desk, second, Event::Begin, deadline);
-                join(first, second).await;
+                // Seldom two, so that one does not carry the room for the other about.
+                Box::pin(join(first, second)).await;
             }
             _ => {}
         }

@@ -1,4 +1,6 @@
-//! Texts without the secrets in them (trade.md §10).
+//! Secrets taken out of texts that are kept (trade.md §10).
+
+use std::borrow::Cow;
 
 /// What stands where a secret stood.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -26,52 +28,57 @@ const SECRET_FIELDS: [&str; 17] = [
 
 /// The text without what is in `secrets` and without the values of secret fields, in JSON or in a
 /// query, whole or cut off.
-pub(crate) fn redact(text: &str, secrets: &[&str]) -> String {
-    let mut text = text.to_owned();
+pub(crate) fn redact<'t>(text: &'t str, secrets: &[&str]) -> Cow<'t, str> {
+    let mut text = Cow::Borrowed(text);
     for secret in secrets {
         if text.contains(secret) {
-            text = text.replace(secret, REDACTED);
+            text = Cow::Owned(text.replace(secret, REDACTED));
         }
     }
-    // Names are ASCII, so that positions are the same in either case.
-    let lower = text.to_ascii_lowercase();
+    let Some(mut found) = next_secret(&text, 0) else { return text };
     let mut clean = String::with_capacity(text.len());
     let mut from = 0;
-    while let Some((start, end)) = next_secret(&lower, from) {
+    loop {
+        let (start, end) = found;
         clean.push_str(text.get(from..start).unwrap_or_default());
         clean.push_str(REDACTED);
         from = end;
+        match next_secret(&text, from) {
+            Some(next) => found = next,
+            None => break,
+        }
     }
     clean.push_str(text.get(from..).unwrap_or_default());
-    clean
+    Cow::Owned(clean)
 }
 
 /// Where the value of the next secret field begins and ends, from `from` on.
-fn next_secret(lower: &str, from: usize) -> Option<(usize, usize)> {
-    let mut at = from;
-    loop {
-        let rest = lower.get(at..)?;
-        let found = rest.find(['"', '=', '&', '?', ',', '{', ' ']);
-        // A name begins the text, or follows one of these.
-        let begins = if at == from && from == 0 && name_value(rest).is_some() {
-            at
-        } else {
-            at + found? + 1
-        };
-        if let Some((start, end)) = name_value(lower.get(begins..)?) {
-            return Some((begins + start, begins + end));
-        }
-        at = begins;
+fn next_secret(text: &str, from: usize) -> Option<(usize, usize)> {
+    // A name begins the text, or follows one of these.
+    if from == 0
+        && let Some(found) = name_value(text)
+    {
+        return Some(found);
     }
+    let before = |byte: &u8| matches!(byte, b'"' | b'=' | b'&' | b'?' | b',' | b'{' | b' ');
+    let rest = text.as_bytes().get(from..)?;
+    let names = rest.iter().enumerate().filter(|(_, byte)| before(byte));
+    let mut names = names.map(|(at, _)| from + at + 1);
+    names.find_map(|name| {
+        let (start, end) = name_value(text.get(name..)?)?;
+        Some((name + start, name + end))
+    })
 }
 
 /// The value of the secret field that `text` begins with: `name":"…"`, `name":…` or `name=…`.
 fn name_value(text: &str) -> Option<(usize, usize)> {
     // Most names begin otherwise, and this is asked at every word.
-    if !matches!(text.as_bytes().first()?, b'a' | b'c' | b'i' | b'l' | b'p' | b's' | b't') {
+    if !matches!(text.as_bytes().first()? | 0x20, b'a' | b'c' | b'i' | b'l' | b'p' | b's' | b't') {
         return None;
     }
-    let name = SECRET_FIELDS.iter().filter(|name| text.starts_with(**name));
+    let begins =
+        |name: &str| text.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
+    let name = SECRET_FIELDS.iter().filter(|name| begins(name));
     // The longest: `secretkey` before `secret`.
     let name = name.max_by_key(|name| name.len())?;
     let mut at = name.len();

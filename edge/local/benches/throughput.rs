@@ -46,6 +46,9 @@ struct Args {
     /// Where the orders go
     #[arg(long, default_value = "binance")]
     exchange: String,
+    /// Orders over a WebSocket instead of REST (Binance and Bybit)
+    #[arg(long)]
+    socket: bool,
     /// Where the server keeps its data, left there; a directory that is removed afterwards, unless it is
     /// said. Some file systems are slow to make files for minutes after many were removed
     #[arg(long)]
@@ -56,6 +59,16 @@ struct Args {
     /// What cargo passes on
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Args {
+    fn venue(&self) -> Venue {
+        match self.exchange.as_str() {
+            "bybit" => Venue::Bybit,
+            "mexc" => Venue::Mexc,
+            _ => Venue::Binance,
+        }
+    }
 }
 
 fn main() {
@@ -74,7 +87,7 @@ fn main() {
         .unwrap();
     let sender = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let venue = of_venue.block_on(of_venue.spawn(start_venue())).unwrap();
-    sender.block_on(run(args, &venue));
+    sender.block_on(run(&args, &venue));
 }
 
 async fn start_venue() -> Running {
@@ -84,9 +97,9 @@ async fn start_venue() -> Running {
     Server::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap()
 }
 
-async fn run(args: Args, venue: &Running) {
+async fn run(args: &Args, venue: &Running) {
     let own = tempfile::tempdir().unwrap();
-    let mut serve = serve(venue, args.data_dir.as_deref().unwrap_or(own.path()), &args);
+    let mut serve = serve(venue, args.data_dir.as_deref().unwrap_or(own.path()), args);
     let mut line = String::new();
     BufReader::new(serve.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
@@ -137,8 +150,9 @@ async fn run(args: Args, venue: &Running) {
         each(spent.venue, before.venue),
         each(spent.sender, before.sender),
     );
-    let orders = venue.with(|exchange| exchange.counters()).orders;
-    println!("{sent} signals sent, {orders} orders at the venue");
+    let counters = venue.with(|exchange| exchange.counters_of(args.venue()));
+    let (orders, requests) = (counters.orders, counters.requests as f64 / sent as f64);
+    println!("{sent} signals sent, {orders} orders at the venue, {requests:.2} requests for each");
     assert!(
         Command::new("kill").args(["-TERM", &serve.id().to_string()]).status().unwrap().success()
     );
@@ -159,6 +173,15 @@ fn serve(venue: &Running, data: &std::path::Path, args: &Args) -> Child {
     {
         let endpoint = venue.endpoint(of);
         let upper = name.to_ascii_uppercase();
+        let path = match of {
+            Venue::Binance => Some("ws-fapi/v1"),
+            Venue::Bybit => Some("v5/trade"),
+            _ => None,
+        };
+        if let Some(path) = path.filter(|_| args.socket) {
+            command.args(["--entry-url", &format!("{name}={}/{path}", endpoint.ws)]);
+            command.args(["--config", &format!("exchange:{name}:use_websocket=true")]);
+        }
         command
             .env(format!("{upper}_API_KEY"), &endpoint.api_key)
             .env(format!("{upper}_API_SECRET"), &endpoint.api_secret)

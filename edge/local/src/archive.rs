@@ -39,6 +39,10 @@ const GATHER: Duration = Duration::from_millis(250);
 /// How many files are written between two pauses.
 const FILES: usize = 8;
 
+/// By how much the thread that writes gives way to others (nice(2)).
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
 /// How many old files are removed at a time, between new ones that are written.
 const FORGET_SLICE: usize = 256;
 
@@ -144,6 +148,7 @@ fn work(
     jobs: &Receiver<Job>,
     dropped: &AtomicU64,
 ) {
+    give_way();
     let mut trouble = Trouble::default();
     let mut forgetting: Option<String> = None;
     loop {
@@ -157,13 +162,13 @@ fn work(
         if first.is_ok() {
             std::thread::sleep(GATHER);
         }
-        let mut dossiers: BTreeMap<String, Dossier> = BTreeMap::new();
+        let mut dossiers: BTreeMap<String, Box<Dossier>> = BTreeMap::new();
         let mut flushed = Vec::new();
         for job in first.into_iter().chain(jobs.try_iter().take(WAITING_MAX)) {
             match job {
                 Job::File(dossier) => match dossiers.entry(dossier.key()) {
                     Entry::Occupied(mut earlier) => earlier.get_mut().join(*dossier),
-                    Entry::Vacant(entry) => drop(entry.insert(*dossier)),
+                    Entry::Vacant(entry) => drop(entry.insert(dossier)),
                 },
                 Job::Forget(day) => forgetting = Some(day),
                 Job::Flush(done) => flushed.push(done),
@@ -189,6 +194,15 @@ fn work(
         for done in flushed {
             let _ = done.send(());
         }
+    }
+}
+
+/// Whoever places orders comes first where there is too little of the processor for all.
+fn give_way() {
+    // Elsewhere this would be about the whole process, not about one thread of it.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "writing files down takes as much of the processor as orders");
     }
 }
 

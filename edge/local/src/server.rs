@@ -92,12 +92,13 @@ async fn webhook(
     // The sender hanging up must not stop an order half-way: the work goes on by itself.
     let service = Arc::clone(&shared.service);
     let (answered, answer) = oneshot::channel();
-    tokio::spawn(watched(async move {
+    // In a box, as it is large, and is handed on several times before it begins.
+    tokio::spawn(watched(Box::pin(async move {
         let mut answer = service.router.handle(&body, peer, id).await;
         let orders = answer.take_without_fee();
         let _ = answered.send(answer);
         service.read_fees(orders).await;
-    }));
+    })));
     match answer.await {
         Ok(answer) if shared.server_timing => {
             let mut response = respond(&answer);

@@ -2,9 +2,11 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use hoox_connector::{Request, Response, Timestamp, TransportError};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::iso_8601;
 use crate::redact::{REDACTED, cut, redact};
@@ -117,49 +119,46 @@ impl Exchanged {
     }
 
     /// As it is kept.
-    pub(super) fn told(&self) -> Value {
+    pub(crate) fn told(&self) -> Told<'_> {
         let hidden = |name: &str| !OPEN_HEADERS.iter().any(|open| open.eq_ignore_ascii_case(name));
         // What is secret in a header or signs the request is so wherever else it stands.
         let secrets = self.headers.iter().filter(|(name, _)| hidden(name));
         let secrets = secrets.map(|(_, value)| value.as_str()).chain([self.signature.as_str()]);
         let secrets: Vec<&str> = secrets.filter(|secret| secret.len() >= 8).collect();
-        let clean = |text: &str| redact(text, &secrets);
-        let mut headers = Map::new();
-        for (name, value) in &self.headers {
-            let value = if hidden(name) { REDACTED.to_owned() } else { clean(value) };
-            headers.insert((*name).to_owned(), value.into());
-        }
-        let mut told = json!({
-            "at": iso_8601(self.at),
-            "tookMicros": u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX),
-            "request": {
-                "method": self.method, "path": clean(&self.path), "query": clean(&self.query),
-                "headers": headers, "body": clean(&self.body),
-            },
-        });
-        let answer = match &self.answer {
-            Err(error) => ("error", Value::from(clean(error))),
+        let clean = |text| redact(text, &secrets);
+        let shown = |secret, value| if secret { REDACTED.into() } else { clean(value) };
+        let (error, response) = match &self.answer {
+            Err(error) => (Some(clean(error)), None),
             Ok(Answered { status, headers, body, len }) => {
-                let mut shown = Map::new();
-                for (name, value) in headers {
-                    let secret = SECRET_HEADERS.contains(&name.as_str());
-                    let value = if secret { REDACTED.to_owned() } else { clean(value) };
-                    shown.insert(name.clone(), value.into());
-                }
-                let body = clean(&String::from_utf8_lossy(body));
-                let body = cut(&body, BODY_MAX);
-                (
-                    "response",
-                    json!({
-                        "status": status, "headers": shown, "body": body, "length": len,
-                    }),
-                )
+                let headers = headers.iter().map(|(name, value)| (name.as_str(), value));
+                let headers = headers
+                    .map(|(name, value)| (name, shown(SECRET_HEADERS.contains(&name), value)));
+                let body = match String::from_utf8_lossy(body) {
+                    Cow::Borrowed(body) => clean(body),
+                    Cow::Owned(body) => redact(&body, &secrets).into_owned().into(),
+                };
+                let body = match body {
+                    Cow::Borrowed(body) => cut(body, BODY_MAX).into(),
+                    Cow::Owned(body) => cut(&body, BODY_MAX).to_owned().into(),
+                };
+                let headers = headers.collect();
+                (None, Some(ToldResponse { status: *status, headers, body, length: *len }))
             }
         };
-        if let Some(object) = told.as_object_mut() {
-            object.insert(answer.0.to_owned(), answer.1);
+        let headers = self.headers.iter().map(|(name, value)| (*name, shown(hidden(name), value)));
+        Told {
+            at: iso_8601(self.at),
+            took_micros: u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX),
+            request: ToldRequest {
+                method: self.method,
+                path: clean(&self.path),
+                query: clean(&self.query),
+                headers: headers.collect(),
+                body: clean(&self.body),
+            },
+            error,
+            response,
         }
-        told
     }
 }
 
@@ -170,6 +169,36 @@ impl fmt::Debug for Exchanged {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
+}
+
+/// An exchange as it is kept, without secrets.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Told<'a> {
+    at: String,
+    took_micros: u64,
+    request: ToldRequest<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<ToldResponse<'a>>,
+}
+
+#[derive(Serialize)]
+struct ToldRequest<'a> {
+    method: &'a str,
+    path: Cow<'a, str>,
+    query: Cow<'a, str>,
+    headers: BTreeMap<&'a str, Cow<'a, str>>,
+    body: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+struct ToldResponse<'a> {
+    status: Option<u16>,
+    headers: BTreeMap<&'a str, Cow<'a, str>>,
+    body: Cow<'a, str>,
+    length: usize,
 }
 
 /// The ids of orders of ours in a text (see [`client_order_id`](crate::client_order_id)).

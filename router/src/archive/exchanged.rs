@@ -28,7 +28,7 @@ const OPEN_HEADERS: [&str; 6] = [
 const SECRET_HEADERS: [&str; 3] = ["set-cookie", "authorization", "x-internal-auth-key"];
 
 /// One request to an exchange and what came of it, as it went over the wire: with secrets in it,
-/// which only [`Dossier`] takes out. Never shown, never stored as it is.
+/// which only [`Dossier`](crate::Dossier) takes out. Never shown, never stored as it is.
 #[derive(Clone)]
 pub struct Exchanged {
     at: Timestamp,

@@ -18,7 +18,7 @@ export const probe = (venue) => ({
           key: "probe-" + crypto.randomUUID(), requestId: crypto.randomUUID(), now: Date.now(),
         });
         const response = await stub.fetch("https://object/reserve", { method: "POST", body });
-        if (response.status !== 200) throw new Error(await response.text());
+        if (!response.ok) throw new Error(await response.text());
         await response.text();
       },
       service: async (env) => {

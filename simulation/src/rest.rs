@@ -191,8 +191,12 @@ fn answer_agrees(world: &World, heard: &Heard, records: &[Record]) {
         // Whatever it was in the end, it was found out.
         (_, Some("EXCHANGE_TIMEOUT")) => !of_request.is_empty(),
         _ => {
+            // Of a close of both sides, one order may be whose intent could not be stored.
+            let planned = of_request.first().map_or(0, |it| it.legs.count_ones());
+            let unstored = usize::try_from(planned).is_ok_and(|legs| legs > of_request.len());
             of_request.iter().any(|it| is(State::Rejected)(it) || ended(it))
                 || of_request.is_empty()
+                || (unstored && heard.code == Some("IDEMPOTENCY_UNAVAILABLE"))
         }
     };
     if !agrees {

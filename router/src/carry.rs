@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use futures_util::future::join;
-use hoox_connector::{Clock, Venue};
+use hoox_connector::{Clock, Side, Venue};
 
 use crate::lifecycle::{Durability, Event};
 use crate::plan::Plan;
@@ -240,6 +240,7 @@ where
             .filter(|record| !record.is_absent())
             .chain(records.iter().filter(|record| record.is_absent()))
             .find_map(failure_of);
+        let failure = failure.map(|failure| beside_what_is_done(failure, &records));
         Attempted { records, failure }
     }
 
@@ -371,6 +372,22 @@ pub(crate) fn lacking_fee(records: &[Record]) -> ArrayVec<Record, 2> {
 /// The bit of a leg in [`Record::legs`].
 pub(crate) fn leg_bit(leg: u8) -> u8 {
     1 << leg.min(7)
+}
+
+/// Of two orders, one may have filled where the other failed: the sender hears of both.
+fn beside_what_is_done(failure: Failure, records: &[Record]) -> Failure {
+    let Some(done) = records.iter().find(|record| failure_of(record).is_none()) else {
+        return failure;
+    };
+    let closed = match done.intent.order.side {
+        Side::Sell => "long",
+        Side::Buy => "short",
+    };
+    let message = format!(
+        "The {closed} side is closed, and the signal stays locked; of the other side: {}",
+        failure.message
+    );
+    Failure { message, ..failure }
 }
 
 /// What the sender hears of an order that was not, or not surely, placed and filled.

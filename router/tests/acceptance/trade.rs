@@ -184,6 +184,18 @@ async fn close_with_both_sides_open_closes_both() {
     assert_eq!(world.store.records().len(), 2);
 }
 
+#[tokio::test]
+async fn a_close_of_which_one_side_fails_names_the_side_that_is_closed() {
+    let world = World::with(|desk| desk.mode = PositionMode::Hedge);
+    world.desk().hold(PositionSide::Long, "0.2");
+    world.desk().hold(PositionSide::Short, "0.3");
+    world.desk().script([Next::Fill, Next::Reject(RejectReason::InsufficientBalance)]);
+    let answer = world.send(r#""action":"CLOSE""#).await;
+    assert_ne!(answer.status, 200, "{}", answer.body);
+    assert!(answer.body.contains("The long side is closed"), "{}", answer.body);
+    assert_eq!(world.desk().orders(), 1);
+}
+
 /// "Engine under kill switch: LONG refused, agent CLOSE executed."
 #[tokio::test]
 async fn acceptance_trade_under_the_kill_switch_long_is_refused_and_the_agent_s_close_executed() {

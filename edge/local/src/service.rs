@@ -47,7 +47,7 @@ const FEES_EVERY: Duration = Duration::from_millis(16);
 /// How often old requests and answers are looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// Of how old orders a missing fee is read after a start: exchanges tell the executions of a week.
+/// Of how old orders a missing fee is read: exchanges tell the executions of a week.
 const FEES_OF: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// The router of this process.
@@ -220,18 +220,15 @@ impl Service {
     /// Carries on, for ever, with orders whose outcome a request could not wait for; and forgets what
     /// is older than it is kept.
     pub(crate) async fn keep_reconciling(&self) {
-        let now = self.store.clock().now().as_millis();
-        let since = now.saturating_sub(u64::try_from(FEES_OF.as_millis()).unwrap_or(u64::MAX));
-        match watched(self.router.read_missing_fees(Timestamp::from_millis(since))).await {
-            Ok(0) => {}
-            Ok(found) => tracing::info!(found, "read fees that the last run did not come to"),
-            Err(error) => tracing::error!(%error, "missing fees cannot be looked for"),
-        }
+        self.read_missing_fees().await;
         let mut forgot: Option<Instant> = None;
         loop {
             tokio::time::sleep(RECONCILE_EVERY).await;
-            if let Err(error) = watched(self.router.recover()).await {
-                tracing::error!(%error, "open orders cannot be read");
+            match watched(self.router.recover()).await {
+                // No answer leads to their fees.
+                Ok(summary) if summary.acknowledged > 0 => self.read_missing_fees().await,
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "open orders cannot be read"),
             }
             let config = self.router.config().await;
             for _ in 0..PURGES {
@@ -249,6 +246,17 @@ impl Service {
                 let from = Timestamp::from_millis(now.saturating_sub(kept));
                 self.archivist.forget_before(utc_date(from));
             }
+        }
+    }
+
+    /// Reads the fees that nobody came to read.
+    async fn read_missing_fees(&self) {
+        let now = self.store.clock().now().as_millis();
+        let since = now.saturating_sub(u64::try_from(FEES_OF.as_millis()).unwrap_or(u64::MAX));
+        match watched(self.router.read_missing_fees(Timestamp::from_millis(since))).await {
+            Ok(0) => {}
+            Ok(found) => tracing::info!(found, "read fees that were missing"),
+            Err(error) => tracing::error!(%error, "missing fees cannot be looked for"),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The Durable Object that keeps signals apart and lives the life of their orders.
 #![allow(missing_docs)] // what the macro generates has none
 
+mod tending;
+
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
@@ -13,32 +15,21 @@ use hoox_edge::{
     mode_from, path, read_internal_body, request_id, respond,
 };
 use hoox_router::{
-    Answer, BODY_MAX, ErrorCode, Failure, IdempotencyKey, LogLevel, QueueMessage, RequestId,
-    Reservation, Router, Settings, SignalStore, StoreUnavailable, WithoutFee, watched,
+    Answer, BODY_MAX, ErrorCode, Failure, IdempotencyKey, QueueMessage, RequestId, Reservation,
+    Router, Settings, SignalStore, StoreUnavailable, WithoutFee, watched,
 };
-use worker::{
-    Delay, DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen,
-};
+use worker::{DurableObject, Env, Request, Response, Result, State, durable_object, wasm_bindgen};
 
 use crate::accounts::Accounts;
+use crate::ledger;
 use crate::ledger::{Parcel, Writer};
 use crate::settled::Settled;
 use crate::store::{Entry, ObjectStore};
-use crate::{ledger, notices};
-
-/// How long entries gather before they are sent to the ledger, at least, and how much longer at most:
-/// the writes of many orders are then one, none holds up an order that comes right after, and objects
-/// that began together do not all write together.
-const GATHER: Duration = Duration::from_millis(500);
-const GATHER_SPREAD: u16 = 1_000;
 
 /// How long a key is held for a signal that has come no further than the gateway, which gives up
 /// sooner: its order, or its place in the queue, holds the key for as long as it is to. Whoever comes
 /// after that reserves the key again before anything is sent.
 const HELD_FOR: Duration = Duration::from_secs(60);
-
-/// How far back missing fees are looked for.
-const FEES_OF: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 type ObjectRouter = Router<ObjectStore, KvConfig, Rc<Accounts>, WorkerClock, WorkerQueue>;
 
@@ -314,91 +305,6 @@ impl Object {
             Reservation::Duplicate { .. } => Ok(()),
         }
     }
-
-    async fn recover_once(&self) {
-        let mut recovered = self.recovered.lock().await;
-        if !*recovered {
-            *recovered = self.recover().await;
-        }
-    }
-
-    /// Finds out about orders without an outcome. Whether there was a way to look for them.
-    async fn recover(&self) -> bool {
-        let open = self.store.open_intents().await.unwrap_or_default();
-        if open.is_empty() {
-            return true;
-        }
-        self.accounts.prepare(|venue| open.iter().any(|record| record.intent.venue == venue)).await;
-        match watched(self.router.recover()).await {
-            Ok(summary) => {
-                let text = format!("orders without an outcome: {summary:?}");
-                hoox_edge::log(LogLevel::Warn, None, &text);
-                true
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Reads, once, the fees that the last instance did not come to read.
-    async fn read_missing_fees(&self) {
-        if self.fees_read.replace(true) {
-            return;
-        }
-        let now = WorkerClock.now().as_millis();
-        let since = now.saturating_sub(u64::try_from(FEES_OF.as_millis()).unwrap_or(u64::MAX));
-        // An order of this instance, whose fee is about to be read, may be among them: read twice it
-        // is the same.
-        let _ = watched(self.router.read_missing_fees(Timestamp::from_millis(since))).await;
-    }
-
-    /// Sends what waits for the ledger, a moment later. Should the object end before that, its alarm
-    /// sends it.
-    async fn gather_entries(&self) {
-        if self.gathering.replace(true) {
-            return;
-        }
-        Delay::from(GATHER + spread()).await;
-        self.gathering.set(false);
-        // Fees of one symbol asked for at once are one question to the exchange.
-        let orders = self.without_fee.take();
-        let fees = orders.into_iter().map(|orders| watched(self.router.read_fees(orders)));
-        futures_util::future::join_all(fees).await;
-        self.send_entries().await;
-    }
-
-    /// Sends what waits for the ledger, in order, as far as it takes it.
-    async fn send_entries(&self) {
-        let Some(_sending) = self.sending.try_lock() else { return };
-        while let Ok(waiting) = self.store.waiting_entries()
-            && let Some(last) = waiting.last().map(|waiting| waiting.id)
-        {
-            let sent = ledger::hand_over(&self.env, &waiting, &self.name).await;
-            let left = match sent {
-                Ok(()) => ledger::offload(&self.env, &waiting, &self.store).await,
-                Err(_) => Vec::new(),
-            };
-            let taken = sent.is_ok() && self.store.forget_entries(last).is_ok();
-            if taken {
-                notices::send(&self.env, &waiting).await;
-            }
-            for entry in &left {
-                let _ = self.store.queue_entry(entry);
-            }
-            if !taken || !left.is_empty() {
-                let text = "not everything could be written down; it is kept and sent again";
-                hoox_edge::log(LogLevel::Error, None, text);
-                return;
-            }
-        }
-    }
-}
-
-/// A part of [`GATHER_SPREAD`], at random.
-fn spread() -> Duration {
-    let mut bytes = [0; 2];
-    // Without chance all write together, and nothing worse.
-    let _ = getrandom::fill(&mut bytes);
-    Duration::from_millis(u64::from(u16::from_le_bytes(bytes) % GATHER_SPREAD))
 }
 
 fn malformed(id: RequestId) -> Result<Response> {

@@ -26,6 +26,7 @@ use worker::{Env, SqlStorage, SqlStorageValue, State, Storage};
 use crate::ledger;
 use dossiers::Dossiers;
 pub(crate) use outbox::{Entry, Waiting};
+pub(crate) use tidy::FEES_AGAIN;
 
 /// How soon open orders are looked at again, and the ledger's entries are sent again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -61,12 +62,19 @@ impl ObjectStore {
 
     /// Sets the alarm for `at` unless it is set for earlier.
     async fn wake_at(&self, at: Timestamp) -> Result<(), StoreUnavailable> {
+        // A plain number is how long from now, and not when.
+        let wait = at.since(WorkerClock.now());
+        // What an earlier instance has set may be sooner. Not asked of what is soon: between the record of
+        // an order and its alarm nothing may come.
+        if self.0.alarm.get().is_none() && wait > AGAIN {
+            let set = self.0.storage.get_alarm().await.map_err(unavailable)?;
+            let set = set.and_then(|at| u64::try_from(at).ok()).map(Timestamp::from_millis);
+            self.0.alarm.set(set);
+        }
         if self.0.alarm.get().is_some_and(|set| set <= at) {
             return Ok(());
         }
         self.0.alarm.set(Some(at));
-        // A plain number is how long from now, and not when.
-        let wait = at.since(WorkerClock.now());
         let set = self.0.storage.set_alarm(wait).await;
         set.map_err(|error| {
             self.0.alarm.set(None);

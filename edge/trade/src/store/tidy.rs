@@ -19,6 +19,9 @@ const RECORDS_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long failed attempts at a message are remembered: no queue keeps one for that long (data.md §5).
 const ATTEMPTS_FOR: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 
+/// How young an order is whose missing fee is read again.
+pub(crate) const FEES_AGAIN: Duration = Duration::from_secs(60);
+
 #[derive(Deserialize)]
 struct Next {
     busy: i64,
@@ -50,11 +53,12 @@ impl ObjectStore {
         self.0.alarm.set(None);
         let next: Vec<Next> = self.rows(
             "SELECT EXISTS (SELECT 1 FROM records WHERE open = 1)
-                 OR EXISTS (SELECT 1 FROM outbox) AS busy,
+                 OR EXISTS (SELECT 1 FROM outbox)
+                 OR EXISTS (SELECT 1 FROM records WHERE lacks_fee = 1 AND received_at >= ?) AS busy,
                  (SELECT min(expires_at) FROM reservations) AS reservation,
                  (SELECT min(received_at) FROM records WHERE open = 0) AS record,
                  (SELECT min(at) FROM attempts) AS attempt",
-            Vec::new(),
+            vec![before(now, FEES_AGAIN).into()],
         )?;
         let Some(next) = next.first() else { return Ok(()) };
         if next.busy != 0 {

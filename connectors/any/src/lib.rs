@@ -40,10 +40,13 @@ impl Dialect {
     /// The dialect of a market, for the live venue.
     pub fn live(venue: Venue, market: Market, credentials: Credentials) -> Option<Self> {
         Some(match (venue, market) {
+            #[cfg(feature = "spot")]
             (Venue::Binance, Market::Spot) => Self::Binance(Binance::spot(credentials)),
             (Venue::Binance, Market::Linear) => Self::Binance(Binance::linear(credentials)),
+            #[cfg(feature = "spot")]
             (Venue::Bybit, Market::Spot) => Self::Bybit(Bybit::spot(credentials)),
             (Venue::Bybit, Market::Linear) => Self::Bybit(Bybit::linear(credentials)),
+            #[cfg(feature = "spot")]
             (Venue::Mexc, Market::Spot) => Self::Mexc(Mexc::spot(credentials)),
             (Venue::Mexc, Market::Linear) => Self::Mexc(Mexc::linear(credentials)),
             _ => return None,
@@ -53,8 +56,10 @@ impl Dialect {
     /// The dialect of a market, for the venue's test venue; `None` where there is none.
     pub fn test(venue: Venue, market: Market, credentials: Credentials) -> Option<Self> {
         Some(match (venue, market) {
+            #[cfg(feature = "spot")]
             (Venue::Binance, Market::Spot) => Self::Binance(Binance::spot_testnet(credentials)),
             (Venue::Binance, Market::Linear) => Self::Binance(Binance::linear_testnet(credentials)),
+            #[cfg(feature = "spot")]
             (Venue::Bybit, Market::Spot) => Self::Bybit(Bybit::spot_testnet(credentials)),
             (Venue::Bybit, Market::Linear) => Self::Bybit(Bybit::linear_testnet(credentials)),
             _ => return None,

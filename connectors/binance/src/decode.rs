@@ -33,7 +33,7 @@ pub(crate) fn decode(
         return errors::classify(market, asked.kind, status, headers, body);
     }
     match market {
-        Market::Spot => spot::decode(asked, body),
+        Market::Spot if cfg!(feature = "spot") => spot::decode(asked, body),
         _ => linear::decode(asked, body),
     }
 }
@@ -47,7 +47,7 @@ pub(crate) fn order_in(market: Market, op: Kind, cursor: &mut Cursor<'_>) -> Opt
     let mut fields = Fields::default();
     fields.read_in(cursor)?;
     match (market, op) {
-        (Market::Spot, Kind::Place) => fields.placed(),
+        (Market::Spot, Kind::Place) if cfg!(feature = "spot") => fields.placed(),
         _ => fields.report().map(Reply::Order),
     }
 }

@@ -187,7 +187,7 @@ impl Writer<'_> {
             return Err(unsupported("attached take-profit and stop-loss"));
         }
         match self.binance.market {
-            Market::Spot => self.place_spot(order),
+            Market::Spot if cfg!(feature = "spot") => self.place_spot(order),
             _ if order.kind.is_conditional() => self.place_algo(order),
             _ => self.place_linear(order),
         }

@@ -58,6 +58,7 @@ struct Hosts {
     entry: &'static str,
 }
 
+#[cfg(feature = "spot")]
 const SPOT_LIVE: Hosts = Hosts {
     rest: "https://api.binance.com",
     stream: "wss://stream.binance.com:9443",
@@ -70,6 +71,7 @@ const LINEAR_LIVE: Hosts = Hosts {
     entry: "wss://ws-fapi.binance.com/ws-fapi/v1",
 };
 
+#[cfg(feature = "spot")]
 const SPOT_TESTNET: Hosts = Hosts {
     rest: "https://testnet.binance.vision",
     stream: "wss://stream.testnet.binance.vision",
@@ -98,6 +100,7 @@ pub struct Binance {
 
 impl Binance {
     /// Spot, live: `https://api.binance.com`.
+    #[cfg(feature = "spot")]
     pub fn spot(credentials: Credentials) -> Self {
         Self::new(Market::Spot, credentials, &SPOT_LIVE)
     }
@@ -108,6 +111,7 @@ impl Binance {
     }
 
     /// Spot, testnet: `https://testnet.binance.vision`. Its keys are its own.
+    #[cfg(feature = "spot")]
     pub fn spot_testnet(credentials: Credentials) -> Self {
         Self::new(Market::Spot, credentials, &SPOT_TESTNET)
     }

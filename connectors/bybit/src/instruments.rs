@@ -106,7 +106,7 @@ impl Row<'_> {
         it.max_leverage = self.leverage_filter.max_leverage.0.and_then(whole);
         let lot = &self.lot_size_filter;
         match market {
-            Market::Spot => {
+            Market::Spot if cfg!(feature = "spot") => {
                 let step = lot.base_precision.non_zero();
                 it.lot = LotRule { min: None, max: lot.max_limit_order_qty.non_zero(), step };
                 it.market_lot.max = lot.max_market_order_qty.non_zero();

@@ -94,6 +94,7 @@ pub struct Bybit {
 
 impl Bybit {
     /// Spot, live: `https://api.bybit.com`.
+    #[cfg(feature = "spot")]
     pub fn spot(credentials: Credentials) -> Self {
         Self::new(Market::Spot, credentials, &LIVE)
     }
@@ -104,6 +105,7 @@ impl Bybit {
     }
 
     /// Spot, testnet: `https://api-testnet.bybit.com`. Its keys are its own.
+    #[cfg(feature = "spot")]
     pub fn spot_testnet(credentials: Credentials) -> Self {
         Self::new(Market::Spot, credentials, &TESTNET)
     }

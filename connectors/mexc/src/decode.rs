@@ -30,7 +30,7 @@ pub(crate) fn decode(
         return Err(errors::classify(mexc.market, op, status, headers, body));
     }
     match mexc.market {
-        Market::Spot => spot::decode(asked, headers, body),
+        Market::Spot if cfg!(feature = "spot") => spot::decode(asked, headers, body),
         _ => linear::decode(mexc, asked, headers, body),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn encode(
         return Err(unsupported(op.kind().as_str()));
     }
     match mexc.market {
-        Market::Spot => spot::encode(mexc, op, at, buf),
+        Market::Spot if cfg!(feature = "spot") => spot::encode(mexc, op, at, buf),
         _ => linear::encode(mexc, op, at, buf),
     }
 }

@@ -257,7 +257,8 @@ fn coded(
     code: i64,
     message: &str,
 ) -> VenueError {
-    let table = if market == Market::Spot { SPOT } else { LINEAR };
+    let spot = cfg!(feature = "spot") && market == Market::Spot;
+    let table = if spot { SPOT } else { LINEAR };
     let by_code = table.iter().find(|(low, high, _)| (*low..=*high).contains(&code));
     let class = match (status, by_code) {
         (418, _) => Throttled(ThrottleKind::Banned),

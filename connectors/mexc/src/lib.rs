@@ -58,10 +58,12 @@ pub use template::OrderTemplate;
 const BASE_URL: &str = "https://api.mexc.com";
 
 /// The hosts of the streams (spot "Websocket Market Streams"; futures "WebSocket API").
+#[cfg(feature = "spot")]
 const SPOT_STREAM_URL: &str = "wss://wbs-api.mexc.com";
 const LINEAR_STREAM_URL: &str = "wss://contract.mexc.com";
 
 /// The receive window of a spot request: short, for it bounds how long a lost order stays in limbo.
+#[cfg(feature = "spot")]
 const RECV_WINDOW: Duration = Duration::from_millis(3_000);
 
 /// How long a futures request is valid (futures, "Authentication Method"). It cannot be made shorter
@@ -84,6 +86,7 @@ pub struct Mexc {
 
 impl Mexc {
     /// Spot, live: `https://api.mexc.com`.
+    #[cfg(feature = "spot")]
     pub fn spot(credentials: Credentials) -> Self {
         Self::new(Market::Spot, credentials, SPOT_STREAM_URL, RECV_WINDOW)
     }

@@ -137,7 +137,7 @@ export async function start(venue, { change, directory, extra = [], divisor = "1
   });
   change?.({ gateway, trade });
   const output = [];
-  const miniflare = new Miniflare({
+  const options = {
     host: "127.0.0.1",
     port,
     defaultPersistRoot: kept,
@@ -150,12 +150,8 @@ export async function start(venue, { change, directory, extra = [], divisor = "1
       stderr.on("data", (data) => output.push(String(data)));
     },
     workers: [gateway, trade, ...extra].filter(Boolean),
-  });
-  const url = String(await miniflare.ready).replace(/\/$/, "");
-  const database = trade.d1Databases ? await miniflare.getD1Database("DB", "trade-worker") : undefined;
-  if (database) await migrate(database);
-  const config = await miniflare.getKVNamespace("CONFIG_KV", "hoox").catch(() => undefined);
-  await config?.put("webhook:rate_limit_per_minute", "0");
+  };
+  const { miniflare, url, database, config } = await opened(options, trade);
   return {
     url,
     miniflare,
@@ -229,6 +225,25 @@ async function answer(response) {
     body = text;
   }
   return { status: response.status, headers: response.headers, body, text };
+}
+
+/** A runtime, its ledger migrated, that limits nobody. */
+async function opened(options, trade) {
+  for (let attempt = 1; ; attempt += 1) {
+    const miniflare = new Miniflare(options);
+    try {
+      const url = String(await miniflare.ready).replace(/\/$/, "");
+      const database = trade.d1Databases ? await miniflare.getD1Database("DB", "trade-worker") : undefined;
+      if (database) await migrate(database);
+      const config = await miniflare.getKVNamespace("CONFIG_KV", "hoox").catch(() => undefined);
+      await config?.put("webhook:rate_limit_per_minute", "0");
+      return { miniflare, url, database, config };
+    } catch (error) {
+      await miniflare.dispose().catch(() => {});
+      // On a busy machine miniflare's own messages between threads overtake each other.
+      if (attempt === 3 || !error.stack?.includes("SynchronousFetcher")) throw error;
+    }
+  }
 }
 
 /** Waits until `holds` returns something. */

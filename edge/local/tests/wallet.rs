@@ -340,7 +340,10 @@ async fn a_thousand_transfers_use_each_nonce_once() {
     let url = RpcUrl::parse(&format!("http://127.0.0.1:{}", anvil.port)).unwrap();
     let rpc = Rpc::new(ReqwestTransport::new().unwrap(), SystemClock, 31337, vec![url]);
     let chain = Chain::new("anvil", 31337, "ETH");
-    let config = WalletConfig::new(Policy::open());
+    let mut config = WalletConfig::new(Policy::open());
+    // Under load anvil now and then files a transaction that is next as one that is not yet, and mines
+    // nothing more of the account (foundry-rs/foundry#10122): the replacement sets it going again.
+    config.life.stuck_after = Duration::from_secs(5);
     let wallet = Wallet::new(account(0), chain, rpc, store, config).unwrap();
     let wallet = &wallet;
     let send = async |number: u64| {

@@ -250,13 +250,16 @@ export async function migrateWallet(miniflare) {
 }
 
 /**
- * The wallet alone on workerd; `directory` is where its state is kept, to start there again, and
- * `older` what the namespace WALLET_CONFIG_KV of an older installation has.
+ * The wallet alone on workerd; `directory` is where its state is kept, to start there again, `older`
+ * what the namespace WALLET_CONFIG_KV of an older installation has, `change` alters the worker, and
+ * `extra` are workers beside it.
  */
 export async function startWallet(node, venue, options = {}) {
-  const { directory, bindings, services, older } = options;
+  const { directory, bindings, services, older, change, extra = [] } = options;
   const kept = directory ?? mkdtempSync(join(tmpdir(), "hoox-wallet-"));
   const output = [];
+  const wallet = walletWorker(node, venue, bindings, services, older !== undefined);
+  change?.(wallet);
   const miniflare = new Miniflare({
     host: "127.0.0.1",
     port: 0,
@@ -270,7 +273,8 @@ export async function startWallet(node, venue, options = {}) {
     },
     workers: [
       stand_in("public", "fetch: () => new Response(null, { status: 404 })"),
-      walletWorker(node, venue, bindings, services, older !== undefined),
+      wallet,
+      ...extra,
     ],
   });
   await miniflare.ready;
@@ -288,7 +292,7 @@ export async function startWallet(node, venue, options = {}) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await response.text();
-    return { status: response.status, text, body: JSON.parse(text) };
+    return { status: response.status, headers: response.headers, text, body: JSON.parse(text) };
   };
   return {
     miniflare,

@@ -28,8 +28,10 @@ export function finished(work) {
 
 /** Has an object begin anew, and all who wait for it told, once its instance is lost. */
 export function keep(name, state) {
-  // What is done then is done in the object's own context, as this is.
-  new Promise((tell) => objects.set(name, tell)).then(() => state.abort("the instance was lost"));
+  // What is done then is done in the object's own context, as this is. A turn later, for whoever waits for
+  // the object would otherwise hear of its end before our answer, and be told by workerd that it hangs.
+  const lost = new Promise((tell) => objects.set(name, tell));
+  lost.then(() => setTimeout(() => state.abort("the instance was lost"), 0));
 }
 
 /** Tells everybody, and has the shim of worker-build make a new instance for the next request. */

@@ -24,9 +24,8 @@ const ROWS_MAX: u32 = 500;
 
 type Outcome<T> = core::result::Result<T, Refusal>;
 
-pub(crate) async fn answer(mut request: Request, env: &Env) -> Result<Response> {
-    let id = hoox_edge::request_id(&request);
-    let (path, method) = (request.path(), request.method());
+pub(crate) async fn answer(mut request: Request, env: &Env, id: RequestId) -> Result<Response> {
+    let (path, method) = (hoox_edge::path(&request), request.method());
     let action = match (path.as_str(), &method) {
         ("/process", Method::Post) => None,
         ("/transfer", Method::Post) => Some("transferToken"),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 use hoox_connector::Clock;
-use hoox_edge::{FetchTransport, WorkerClock, json, read_body, request_id};
+use hoox_edge::{FetchTransport, WorkerClock, json, keep_object, read_body, request_id};
 use hoox_router::RequestId;
 use hoox_wallet::{
     Evidence, Question, Rehearsal, Submitted, TransactionRecord, TransactionState,
@@ -66,6 +66,7 @@ pub struct WalletStore {
 
 impl DurableObject for WalletStore {
     fn new(state: State, env: Env) -> Self {
+        keep_object(&state);
         let store = ObjectStore::open(state.storage().sql());
         Self { state, env, store, carried_out: Names::default() }
     }

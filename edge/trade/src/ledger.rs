@@ -24,7 +24,7 @@ const TRIES: usize = 4;
 async fn write(env: &Env, parcels: &[&Parcel]) -> Result<()> {
     let database = env.d1(DATABASE)?;
     let (mut signals, mut trades, mut logs) = (Vec::new(), Vec::new(), Vec::new());
-    // Of a record that was written many times, the last tells everything.
+    // Of a record that was handed over twice, the last tells everything.
     let mut seen = HashSet::new();
     let mut records: Vec<Record> = Vec::new();
     let parcels = parcels.iter().rev();
@@ -48,7 +48,6 @@ async fn write(env: &Env, parcels: &[&Parcel]) -> Result<()> {
                 let Ok(line) = serde_json::from_str::<rows::Line>(json) else { continue };
                 logs.push(line.row(&format!("{object}-{id}")));
             }
-            Entry::Offload(_) | Entry::Notice(_) => {}
         }
     }
     records.reverse();

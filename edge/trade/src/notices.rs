@@ -7,7 +7,7 @@ use hoox_router::{Record, RequestId, State, Step};
 use serde_json::json;
 use worker::Env;
 
-use crate::store::{Entry, Waiting};
+use crate::store::Due;
 
 /// Where alerts go unless somebody says otherwise (data.md §8).
 const CHATS: [&str; 3] = ["TELEGRAM_CHAT_ID_DEFAULT", "TELEGRAM_CHAT_ID", "TG_CHAT_ID_BINDING"];
@@ -16,15 +16,13 @@ const CHATS: [&str; 3] = ["TELEGRAM_CHAT_ID_DEFAULT", "TELEGRAM_CHAT_ID", "TG_CH
 const TELEGRAM: &str = "TELEGRAM_SERVICE";
 const ANALYTICS: &str = "ANALYTICS_SERVICE";
 
-/// Tells of every order among the entries that has ended.
-pub(crate) async fn send(env: &Env, waiting: &[Waiting]) {
+/// Tells of every order among the records that has ended.
+pub(crate) async fn send(env: &Env, records: &[Due]) {
     if [TELEGRAM, ANALYTICS].iter().all(|name| env.service(name).is_err()) {
         return;
     }
-    let ended = waiting.iter().filter_map(|waiting| match &waiting.entry {
-        Entry::Notice(json) => serde_json::from_str::<Record>(json).ok(),
-        _ => None,
-    });
+    let ended = records.iter().filter(|record| record.is_for_others());
+    let ended = ended.filter_map(|record| serde_json::from_str::<Record>(&record.json).ok());
     join_all(ended.map(|record| tell(env, record))).await;
 }
 

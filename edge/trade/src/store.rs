@@ -5,6 +5,7 @@
 
 mod dossiers;
 mod outbox;
+mod records;
 mod schema;
 mod tidy;
 
@@ -17,7 +18,7 @@ use hoox_connector::{Clock, Symbol, Timestamp, Venue};
 use hoox_edge::WorkerClock;
 use hoox_router::{
     Admission, CallerId, Durability, HeldPosition, Holding, IdempotencyKey, LogEntry, MemoryRate,
-    Queued, Record, RefusedSignal, RequestId, Reservation, SignalStore, StoreUnavailable, Verdict,
+    Record, RefusedSignal, RequestId, Reservation, SignalStore, StoreUnavailable, Verdict,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -25,11 +26,15 @@ use worker::{Env, SqlStorage, SqlStorageValue, State, Storage};
 
 use crate::ledger;
 use dossiers::Dossiers;
-pub(crate) use outbox::{Entry, Waiting};
+pub(crate) use outbox::{Entry, RECORD, Waiting};
+pub(crate) use records::{BATCH_MAX, Due};
 pub(crate) use tidy::FEES_AGAIN;
 
 /// How soon open orders are looked at again, and the ledger's entries are sent again.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// Of how many keys is remembered what their rows say.
+const ROWS_MAX: usize = 256;
 
 /// The store. Clones share it.
 #[derive(Debug, Clone)]
@@ -42,6 +47,8 @@ struct Inner {
     env: Env,
     /// Keys that are held without a row: a crash before their record is one before their order.
     held: RefCell<HashMap<IdempotencyKey, (RequestId, Timestamp)>>,
+    /// Keys whose row is known to say this.
+    rows: RefCell<HashMap<IdempotencyKey, (RequestId, Timestamp)>>,
     rate: MemoryRate,
     /// When the alarm is set for, as far as this instance knows.
     alarm: Cell<Option<Timestamp>>,
@@ -56,8 +63,8 @@ impl ObjectStore {
         let sql = storage.sql();
         // A failure shows with the first statement that needs the tables.
         let _ = schema::migrate(&sql);
-        let (held, rate, alarm, dossiers) = Default::default();
-        Self(Rc::new(Inner { storage, sql, env, held, rate, alarm, dossiers }))
+        let (held, rows, rate, alarm, dossiers) = Default::default();
+        Self(Rc::new(Inner { storage, sql, env, held, rows, rate, alarm, dossiers }))
     }
 
     /// Sets the alarm for `at` unless it is set for earlier.
@@ -124,25 +131,17 @@ impl ObjectStore {
         self.0.sql.exec(sql, values).and_then(|cursor| cursor.to_array()).map_err(unavailable)
     }
 
-    /// Whether a record had no outcome until now.
-    fn is_open(&self, record: &Record) -> Result<bool, StoreUnavailable> {
-        #[derive(Deserialize)]
-        struct Row {
-            open: i64,
-        }
-        let rows: Vec<Row> = self.rows(
-            "SELECT open FROM records WHERE request_id = ? AND leg = ?",
-            vec![record.request_id.as_str().into(), i32::from(record.leg).into()],
-        )?;
-        Ok(rows.first().is_none_or(|row| row.open != 0))
-    }
-
     fn hold(
         &self,
         key: &IdempotencyKey,
         request_id: RequestId,
         until: Timestamp,
     ) -> Result<(), StoreUnavailable> {
+        // An order is written thrice, its key once.
+        let row = (request_id, until);
+        if self.0.rows.borrow().get(key) == Some(&row) {
+            return Ok(());
+        }
         // An expired row is anybody's, a live one its holder's.
         self.exec(
             "INSERT INTO reservations (key, request_id, expires_at) VALUES (?1, ?2, ?3)
@@ -155,6 +154,26 @@ impl ObjectStore {
                 number(until),
                 number(WorkerClock.now()),
             ],
+        )?;
+        let mut rows = self.0.rows.borrow_mut();
+        if rows.len() >= ROWS_MAX {
+            rows.clear();
+        }
+        rows.insert(key.clone(), row);
+        Ok(())
+    }
+
+    /// Removes a key's row, its holder's only if one is named.
+    fn free(
+        &self,
+        key: &IdempotencyKey,
+        holder: Option<RequestId>,
+    ) -> Result<(), StoreUnavailable> {
+        self.0.rows.borrow_mut().remove(key);
+        let holder = holder.map(|id| id.to_string());
+        self.exec(
+            "DELETE FROM reservations WHERE key = ?1 AND request_id = coalesce(?2, request_id)",
+            vec![key.as_str().into(), holder.into()],
         )
     }
 }
@@ -192,35 +211,10 @@ impl SignalStore for ObjectStore {
     }
 
     async fn write(&self, record: &Record, _: Durability) -> Result<(), StoreUnavailable> {
-        let json = serde_json::to_string(record)
-            .map_err(|error| StoreUnavailable(format!("cannot serialise a record: {error}")))?;
-        let ends = record.state.is_final() && record.queued != Queued::Yes;
-        if ends && (record.queued == Queued::GivenUp || self.is_open(record)?) {
-            self.queue_entry(&Entry::Notice(json.clone()))?;
-        }
         self.0.dossiers.borrow_mut().take_in(record);
-        self.exec(
-            "INSERT INTO records (request_id, leg, state, open, lacks_fee, received_at, json)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT DO UPDATE SET state = excluded.state, open = excluded.open,
-                 lacks_fee = excluded.lacks_fee, received_at = excluded.received_at,
-                 json = excluded.json",
-            vec![
-                record.request_id.as_str().into(),
-                i32::from(record.leg).into(),
-                record.state.as_str().into(),
-                // A boolean would be bound as the text `true`, which equals no number.
-                i32::from(!record.state.is_final()).into(),
-                i32::from(record.lacks_fee()).into(),
-                number(record.received_at),
-                json.as_str().into(),
-            ],
-        )?;
+        self.write_record(record)?;
         if record.frees_key() {
-            self.exec(
-                "DELETE FROM reservations WHERE key = ? AND request_id = ?",
-                vec![record.key.as_str().into(), record.request_id.as_str().into()],
-            )?;
+            self.free(&record.key, Some(record.request_id))?;
         } else {
             self.hold(&record.key, record.request_id, record.reserved_until)?;
             // Its row holds it from here on.
@@ -229,14 +223,13 @@ impl SignalStore for ObjectStore {
                 held.remove(&record.key);
             }
         }
-        self.queue_entry(&Entry::Record(json))?;
         // In the same turn, so that an order without an outcome is never without an alarm.
         self.wake_at(WorkerClock.now().after(AGAIN)).await
     }
 
     async fn release(&self, key: &IdempotencyKey) -> Result<(), StoreUnavailable> {
         self.0.held.borrow_mut().remove(key);
-        self.exec("DELETE FROM reservations WHERE key = ?", vec![key.as_str().into()])
+        self.free(key, None)
     }
 
     async fn commit(

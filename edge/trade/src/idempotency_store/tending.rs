@@ -9,7 +9,7 @@ use hoox_router::{LogLevel, SignalStore, watched};
 use worker::Delay;
 
 use super::Object;
-use crate::store::FEES_AGAIN;
+use crate::store::{BATCH_MAX, FEES_AGAIN};
 use crate::{ledger, notices};
 
 /// How long entries gather before they are sent to the ledger, at least, and how much longer at most:
@@ -86,38 +86,46 @@ impl Object {
             return;
         }
         Delay::from(GATHER + spread()).await;
+        let _sending = self.sending.lock().await;
+        // Whoever comes from here on is sent with the next.
         self.gathering.set(false);
         // Fees of one symbol asked for at once are one question to the exchange.
         let orders = self.without_fee.take();
         let fees = orders.into_iter().map(|orders| watched(self.router.read_fees(orders)));
         futures_util::future::join_all(fees).await;
-        self.send_entries().await;
+        while self.send_some().await {}
     }
 
-    /// Sends what waits for the ledger, in order, as far as it takes it.
+    /// Sends what waits for the ledger.
     pub(super) async fn send_entries(&self) {
-        let Some(_sending) = self.sending.try_lock() else { return };
-        while let Ok(waiting) = self.store.waiting_entries()
-            && let Some(last) = waiting.last().map(|waiting| waiting.id)
-        {
-            let sent = ledger::hand_over(&self.env, &waiting, &self.name).await;
-            let left = match sent {
-                Ok(()) => ledger::offload(&self.env, &waiting, &self.store).await,
-                Err(_) => Vec::new(),
-            };
-            let taken = sent.is_ok() && self.store.forget_entries(last).is_ok();
-            if taken {
-                notices::send(&self.env, &waiting).await;
-            }
-            for entry in &left {
-                let _ = self.store.queue_entry(entry);
-            }
-            if !taken || !left.is_empty() {
-                let text = "not everything could be written down; it is kept and sent again";
-                hoox_edge::log(LogLevel::Error, None, text);
-                return;
-            }
+        let _sending = self.sending.lock().await;
+        while self.send_some().await {}
+    }
+
+    /// Sends the oldest of what waits for the ledger, for R2 and for others. Whether there was more, and
+    /// all of this has gone.
+    async fn send_some(&self) -> bool {
+        let (Ok(waiting), Ok(due)) = (self.store.waiting_entries(), self.store.due_records())
+        else {
+            return false;
+        };
+        let handed_over = ledger::hand_over(&self.env, &waiting, &due, &self.name).await.is_ok();
+        let mut gone = handed_over;
+        if handed_over {
+            let stored = ledger::offload(&self.env, &due, &self.store).await;
+            notices::send(&self.env, &due).await;
+            let done = due.iter().zip(&stored).map(|(due, stored)| due.done(*stored));
+            let last = waiting.last().map_or(0, |waiting| waiting.id);
+            gone = self.store.settle_due(&done.collect::<Vec<_>>()).is_ok()
+                && self.store.forget_entries(last).is_ok()
+                && stored.iter().all(|stored| *stored);
         }
+        if !gone {
+            let text = "not everything could be written down; it is kept and sent again";
+            hoox_edge::log(LogLevel::Error, None, text);
+        }
+        gone && (waiting.len() >= BATCH_MAX
+            || due.iter().filter(|it| it.is_for_ledger()).count() >= BATCH_MAX)
     }
 }
 

@@ -1,12 +1,10 @@
 //! The whole record of each order, and what was sent for it, in R2 (trade.md §10, data.md §4).
 
-use std::collections::HashMap;
-
 use futures_util::StreamExt;
-use hoox_router::{Archive, ArchiveUnavailable, Dossier, Record, RequestId, archive};
+use hoox_router::{Archive, ArchiveUnavailable, Dossier, Record, archive};
 use worker::{Bucket, Conditional, Env, Error};
 
-use crate::store::{Entry, ObjectStore, Waiting};
+use crate::store::{Due, ObjectStore};
 
 /// The binding of the bucket.
 const BUCKET: &str = "SYSTEM_LOGS_BUCKET";
@@ -15,41 +13,37 @@ const BUCKET: &str = "SYSTEM_LOGS_BUCKET";
 /// publishes for Workers, and orders want most of them.
 const AT_ONCE: usize = 2;
 
-/// Stores what the entries say is to be stored, each record with what was sent for it; hands back the
-/// entries of those records that the bucket did not take. Without a bucket there is nothing to store.
-pub(crate) async fn store(env: &Env, waiting: &[Waiting], kept: &ObjectStore) -> Vec<Entry> {
-    // Of a record that was written many times, the last tells everything.
-    let mut records: HashMap<(RequestId, u8), &str> = HashMap::new();
-    for Waiting { entry, .. } in waiting {
-        let (Entry::Offload(json) | Entry::Record(json)) = entry else { continue };
+/// Stores the records that are to be, each with what was sent for it, and what was sent for refused
+/// signals. For each record whether that is done; without a bucket there is nothing to do.
+pub(crate) async fn store(env: &Env, records: &[Due], kept: &ObjectStore) -> Vec<bool> {
+    let mut stored = vec![true; records.len()];
+    let Ok(bucket) = env.bucket(BUCKET).map(Objects) else { return stored };
+    let of_record = |(at, due): (usize, &Due)| {
         // What this program wrote it can read.
-        let Ok(record) = serde_json::from_str::<Record>(json) else { continue };
-        if record.state.is_final() {
-            records.insert(record.id(), json);
-        }
-    }
-    let mut objects: Vec<_> =
-        kept.dossiers().of_refusals().into_iter().map(|it| (None, it)).collect();
-    for (order, json) in &records {
-        let Ok(record) = serde_json::from_str::<Record>(json) else { continue };
-        let dossier = kept.dossiers().of_order(*order).unwrap_or_else(|| Dossier::bare(&record));
-        objects.push((Some(*order), dossier.with_record(json)));
-    }
-    let Ok(bucket) = env.bucket(BUCKET).map(Objects) else { return Vec::new() };
-    let stored = objects.into_iter().map(async |(order, dossier)| {
+        let record = serde_json::from_str::<Record>(&due.json).ok()?;
+        let dossier = kept.dossiers().of_order(record.id());
+        let dossier = dossier.unwrap_or_else(|| Dossier::bare(&record));
+        Some((Some((at, record.id())), dossier.with_record(&due.json)))
+    };
+    let wanted = records.iter().enumerate().filter(|(_, due)| due.is_for_bucket());
+    let mut objects: Vec<_> = wanted.filter_map(of_record).collect();
+    objects.extend(kept.dossiers().of_refusals().into_iter().map(|it| (None, it)));
+    let storing = objects.into_iter().map(async |(order, dossier)| {
         let failed = archive(&bucket, &dossier).await.is_err();
         failed.then_some((order, dossier))
     });
-    let mut left = Vec::new();
-    let mut stored = core::pin::pin!(futures_util::stream::iter(stored).buffer_unordered(AT_ONCE));
-    while let Some(outcome) = stored.next().await {
+    let mut storing =
+        core::pin::pin!(futures_util::stream::iter(storing).buffer_unordered(AT_ONCE));
+    while let Some(outcome) = storing.next().await {
         let Some((order, dossier)) = outcome else { continue };
-        // The record outlives the object's memory; what was sent need not.
-        let json = order.and_then(|order| records.get(&order));
-        left.extend(json.map(|json| Entry::Offload((*json).to_owned())));
-        kept.dossiers().put_back(order, dossier);
+        if let Some((at, _)) = order
+            && let Some(stored) = stored.get_mut(at)
+        {
+            *stored = false;
+        }
+        kept.dossiers().put_back(order.map(|(_, id)| id), dossier);
     }
-    left
+    stored
 }
 
 /// Objects of the bucket.

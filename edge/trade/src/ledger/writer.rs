@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use worker::{Env, Result};
 
 use crate::order::ask_object;
-use crate::store::{Entry, Waiting};
+use crate::store::{Due, Entry, RECORD, Waiting};
 
 /// The object that writes.
 const WRITER: &str = "ledger";
@@ -45,17 +45,25 @@ struct Sent<'s> {
     entries: Vec<(i64, &'s str, &'s RawValue)>,
 }
 
-/// Has entries written, in order, all or none. Handed over twice, they are there once.
+/// Has entries and records written, in order, all or none. Handed over twice, they are there once.
 ///
 /// # Errors
 /// If they are not in the ledger, or nobody knows.
-pub(crate) async fn hand_over(env: &Env, waiting: &[Waiting], object: &str) -> Result<()> {
-    let sent = waiting.iter().filter_map(|Waiting { id, entry }| {
+pub(crate) async fn hand_over(
+    env: &Env,
+    waiting: &[Waiting],
+    records: &[Due],
+    object: &str,
+) -> Result<()> {
+    let entries = waiting.iter().map(|Waiting { id, entry }| {
         let (kind, json) = entry.parts();
-        let is_written = matches!(entry, Entry::Record(_) | Entry::Refusal(_) | Entry::Log(_));
-        // What this program wrote is JSON.
-        is_written.then(|| serde_json::from_str(json).ok().map(|json| (*id, kind, json))).flatten()
+        (*id, kind, json)
     });
+    let records = records.iter().filter(|record| record.is_for_ledger());
+    let records = records.map(|record| (0, RECORD, record.json.as_str()));
+    // What this program wrote is JSON.
+    let raw = |(id, kind, json)| Some((id, kind, serde_json::from_str(json).ok()?));
+    let sent = entries.chain(records).filter_map(raw);
     let sent = Sent { object, entries: sent.collect() };
     if sent.entries.is_empty() {
         return Ok(());

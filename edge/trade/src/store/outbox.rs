@@ -1,4 +1,4 @@
-//! What the ledger has to be told, kept in the object until it has been.
+//! What else the ledger has to be told, kept in the object until it has been.
 
 use hoox_router::{LogEntry, StoreUnavailable};
 use serde::Deserialize;
@@ -6,7 +6,10 @@ use serde::Deserialize;
 use super::ObjectStore;
 
 /// How many entries go to the ledger at a time.
-const BATCH_MAX: i64 = 100;
+const BATCH_MAX: i64 = super::records::BATCH_MAX as i64;
+
+/// The kind of a record, which is never kept here: it goes to the ledger as its row says.
+pub(crate) const RECORD: &str = "record";
 
 /// An entry on its way to the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +20,6 @@ pub(crate) enum Entry {
     Refusal(String),
     /// A line of `system_logs`, as JSON.
     Log(String),
-    /// A record that has ended, as JSON, of which others are yet to be told.
-    Notice(String),
-    /// A record that is yet to be stored in R2, as JSON.
-    Offload(String),
 }
 
 /// An entry and its number, which grows and is never used again.
@@ -42,21 +41,17 @@ impl Entry {
     /// Its kind, as it is kept, and what it says.
     pub(crate) fn parts(&self) -> (&'static str, &str) {
         match self {
-            Self::Record(json) => ("record", json),
+            Self::Record(json) => (RECORD, json),
             Self::Refusal(json) => ("refusal", json),
             Self::Log(json) => ("log", json),
-            Self::Notice(json) => ("notice", json),
-            Self::Offload(json) => ("offload", json),
         }
     }
 
     /// The entry of a kind.
     pub(crate) fn from_parts(kind: &str, json: String) -> Self {
         match kind {
-            "record" => Self::Record(json),
+            RECORD => Self::Record(json),
             "refusal" => Self::Refusal(json),
-            "notice" => Self::Notice(json),
-            "offload" => Self::Offload(json),
             _ => Self::Log(json),
         }
     }

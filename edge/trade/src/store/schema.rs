@@ -42,6 +42,20 @@ const MIGRATIONS: &[&str] = &[
 
     ALTER TABLE attempts ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
 ",
+    "
+    ALTER TABLE records ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE records ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+    UPDATE records SET due = iif(open = 1, 1, 5), changed = told.id
+        FROM (SELECT json ->> 'request_id' AS request_id, json ->> 'leg' AS leg, max(id) AS id
+            FROM outbox WHERE kind IN ('record', 'offload') GROUP BY 1, 2) AS told
+        WHERE records.request_id = told.request_id AND records.leg = told.leg;
+    UPDATE records SET due = due | 2
+        FROM (SELECT json ->> 'request_id' AS request_id, json ->> 'leg' AS leg
+            FROM outbox WHERE kind = 'notice') AS told
+        WHERE records.request_id = told.request_id AND records.leg = told.leg;
+    DELETE FROM outbox WHERE kind IN ('record', 'offload', 'notice');
+    CREATE INDEX records_due ON records (changed) WHERE due > 0;
+",
 ];
 
 pub(super) fn migrate(sql: &SqlStorage) -> Result<()> {

@@ -42,7 +42,7 @@ impl ObjectStore {
         )?;
         self.exec(
             "DELETE FROM records WHERE rowid IN
-                 (SELECT rowid FROM records WHERE open = 0 AND received_at <= ? LIMIT ?)",
+                 (SELECT rowid FROM records WHERE open = 0 AND due = 0 AND received_at <= ? LIMIT ?)",
             vec![before(now, RECORDS_FOR).into(), SLICE.into()],
         )?;
         self.exec(
@@ -54,6 +54,7 @@ impl ObjectStore {
         let next: Vec<Next> = self.rows(
             "SELECT EXISTS (SELECT 1 FROM records WHERE open = 1)
                  OR EXISTS (SELECT 1 FROM outbox)
+                 OR EXISTS (SELECT 1 FROM records WHERE due > 0)
                  OR EXISTS (SELECT 1 FROM records WHERE lacks_fee = 1 AND received_at >= ?) AS busy,
                  (SELECT min(expires_at) FROM reservations) AS reservation,
                  (SELECT min(received_at) FROM records WHERE open = 0) AS record,
@@ -79,6 +80,6 @@ impl ObjectStore {
 }
 
 /// What was at `now - age`, in milliseconds.
-fn before(now: Timestamp, age: Duration) -> i64 {
+pub(super) fn before(now: Timestamp, age: Duration) -> i64 {
     millis(now).saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }

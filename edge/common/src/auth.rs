@@ -1,7 +1,7 @@
 use hoox_router::{Passkey, RequestId};
-use worker::{Env, Headers, Method, Request, RequestInit, Result};
+use worker::{Env, Headers, Request, Result};
 
-use crate::{REQUEST_ID_HEADER, config};
+use crate::{REQUEST_ID_HEADER, config, outgoing};
 
 /// The header that internal calls carry the key in (spec README §3).
 pub const INTERNAL_KEY_HEADER: &str = "x-internal-auth-key";
@@ -45,7 +45,5 @@ pub fn internal_request(
     for (name, value) in extra {
         headers.set(name, value)?;
     }
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(headers).with_body(Some(body.into()));
-    Request::new_with_init(url, &init)
+    outgoing(url, "POST", &headers, body, None).map(Request::from)
 }

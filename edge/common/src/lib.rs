@@ -11,6 +11,7 @@ mod config;
 mod instance;
 mod log;
 mod mode;
+mod outgoing;
 mod queue;
 mod request;
 mod shard;
@@ -24,10 +25,11 @@ pub use config::{KvConfig, secret, secrets, snapshot};
 pub use instance::{answer, keep_object, run};
 pub use log::log;
 pub use mode::{mode_from, mode_name};
+pub use outgoing::outgoing;
 pub use queue::WorkerQueue;
 pub use request::{
     REQUEST_ID_HEADER, client_address, new_request_id, path, query_value, read_body,
     read_internal_body, request_id,
 };
 pub use shard::{Reserve, Reserved, SHARDS, shard};
-pub use transport::FetchTransport;
+pub use transport::{FetchTransport, fetch};

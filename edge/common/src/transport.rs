@@ -4,7 +4,9 @@ use hoox_connector::{Method, Request, Response, Transport, TransportError};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use js_sys::Array;
-use worker::{AbortController, Delay, Fetch, Headers, RequestInit, RequestRedirect};
+use worker::wasm_bindgen::JsCast;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::{AbortController, AbortSignal, Delay, Headers, web_sys};
 
 use crate::body_of;
 use crate::request::read_stream;
@@ -44,10 +46,9 @@ impl FetchTransport {
 impl Transport for FetchTransport {
     async fn send(&self, base_url: &str, request: Request<'_>) -> Result<Response, TransportError> {
         let unsent = |_| TransportError::NotSent("not a request that fetch takes".into());
-        let outgoing = outgoing(base_url, request).map_err(unsent)?;
         let controller = AbortController::default();
-        let signal = controller.signal();
-        let exchange = core::pin::pin!(exchange(outgoing, &signal, self.reply_max));
+        let outgoing = prepared(base_url, request, &controller.signal()).map_err(unsent)?;
+        let exchange = core::pin::pin!(exchange(outgoing, self.reply_max));
         let limit = core::pin::pin!(Delay::from(self.timeout));
         match futures_util::future::select(exchange, limit).await {
             futures_util::future::Either::Left((reply, _)) => reply,
@@ -59,7 +60,11 @@ impl Transport for FetchTransport {
     }
 }
 
-fn outgoing(base_url: &str, request: Request<'_>) -> worker::Result<worker::Request> {
+fn prepared(
+    base_url: &str,
+    request: Request<'_>,
+    signal: &AbortSignal,
+) -> worker::Result<web_sys::Request> {
     let (path, query) = (request.path(), request.query());
     let mut url = String::with_capacity(base_url.len() + path.len() + query.len() + 1);
     url.push_str(base_url);
@@ -72,33 +77,33 @@ fn outgoing(base_url: &str, request: Request<'_>) -> worker::Result<worker::Requ
     for (name, value) in request.headers() {
         headers.set(name, value)?;
     }
-    let mut init = RequestInit::new();
-    init.with_headers(headers).with_redirect(RequestRedirect::Manual).with_method(
-        match request.method() {
-            Method::Get => worker::Method::Get,
-            Method::Post => worker::Method::Post,
-            Method::Put => worker::Method::Put,
-            Method::Delete => worker::Method::Delete,
-        },
-    );
-    if !request.body().is_empty() {
-        init.with_body(Some(request.body().into()));
-    }
-    worker::Request::new_with_init(&url, &init)
+    let method = match request.method() {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Delete => "DELETE",
+    };
+    crate::outgoing(&url, method, &headers, request.body(), Some(signal))
 }
 
-async fn exchange(
-    request: worker::Request,
-    signal: &worker::AbortSignal,
-    max: usize,
-) -> Result<Response, TransportError> {
+async fn exchange(request: web_sys::Request, max: usize) -> Result<Response, TransportError> {
     let lost = |_| TransportError::MaybeSent("the connection failed".into());
-    let reply = Fetch::Request(request).send_with_signal(signal).await.map_err(lost)?;
+    let reply = fetch(&request).await.map_err(lost)?;
     let (status, headers) = (reply.status_code(), headers(&reply));
     let body = body(reply, &headers, max).await.map_err(lost)?;
     let mut response = Response::new(status, body.ok_or(TransportError::ReplyTooLong { max })?);
     response.headers = headers;
     Ok(response)
+}
+
+/// `fetch` itself.
+///
+/// # Errors
+/// If there is no reply; nobody knows how far the request has come.
+pub async fn fetch(request: &web_sys::Request) -> worker::Result<worker::Response> {
+    let scope: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
+    let reply = JsFuture::from(scope.fetch_with_request(request)).await?;
+    Ok(reply.dyn_into::<web_sys::Response>()?.into())
 }
 
 /// The body of a reply, unless it is too long: at once if it declares how long it is. What is left of one

@@ -14,10 +14,10 @@ use hoox_connector::session::{
     ConnectionId, FrameFault, Refusal, Session, SessionAction, SessionConfig, SessionInput,
 };
 use hoox_connector::{Clock, FrameReply, OperationKind, OrderEntry, RequestBuf, VenueError};
-use hoox_edge::{WorkerClock, log};
+use hoox_edge::{WorkerClock, fetch, log, outgoing};
 use hoox_router::LogLevel;
 use worker::wasm_bindgen_futures::spawn_local;
-use worker::{Delay, Fetch, Headers, Method, RequestInit, WebSocket, WebsocketEvent};
+use worker::{Delay, Headers, WebSocket, WebsocketEvent};
 
 use crate::accounts::SharedClient;
 
@@ -293,10 +293,7 @@ async fn dial(url: &str) -> worker::Result<WebSocket> {
     };
     let headers = Headers::new();
     headers.set("upgrade", "websocket")?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Get).with_headers(headers);
-    let request = worker::Request::new_with_init(&url, &init)?;
-    let response = Fetch::Request(request).send().await?;
+    let response = fetch(&outgoing(&url, "GET", &headers, "", None)?).await?;
     response.websocket().ok_or_else(|| "no WebSocket".into())
 }
 

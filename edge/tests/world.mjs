@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 
@@ -13,6 +14,9 @@ export const INTERNAL_KEY = "internal-key-of-the-tests";
 
 const edge = join(dirname(fileURLToPath(import.meta.url)), "..");
 const target = process.env.CARGO_TARGET_DIR ?? join(edge, "..", "target");
+
+// A test that failed may have left a runtime behind, for which its file would wait for ever.
+if (process.env.NODE_TEST_CONTEXT) after(() => setTimeout(() => process.exit(), 10_000).unref());
 
 /** The program, wherever it was built. */
 export function program() {

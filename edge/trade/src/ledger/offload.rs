@@ -1,49 +1,65 @@
 //! The whole record of each order, and what was sent for it, in R2 (trade.md §10, data.md §4).
 
-use futures_util::StreamExt;
-use hoox_router::{Archive, ArchiveUnavailable, Dossier, Record, archive};
-use worker::{Bucket, Conditional, Env, Error};
+use core::time::Duration;
+
+use hoox_router::{Archive, ArchiveUnavailable, Dossier, Record, RequestId, archive};
+use worker::{Bucket, Conditional, Delay, Env, Error};
 
 use crate::store::{Due, ObjectStore};
 
 /// The binding of the bucket.
 const BUCKET: &str = "SYSTEM_LOGS_BUCKET";
 
-/// How many objects are stored at a time: six connections may be open, by the limits that Cloudflare
-/// publishes for Workers, and orders want most of them.
-const AT_ONCE: usize = 2;
+/// Objects are stored one by one with a pause after each, so that an order that comes meanwhile waits
+/// for one of them at most.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How many may fail before the rest is left for later: it may be the bucket.
+const FAILURES_MAX: usize = 3;
 
 /// Stores the records that are to be, each with what was sent for it, and what was sent for refused
 /// signals. For each record whether that is done; without a bucket there is nothing to do.
 pub(crate) async fn store(env: &Env, records: &[Due], kept: &ObjectStore) -> Vec<bool> {
-    let mut stored = vec![true; records.len()];
-    let Ok(bucket) = env.bucket(BUCKET).map(Objects) else { return stored };
-    let of_record = |(at, due): (usize, &Due)| {
-        // What this program wrote it can read.
-        let record = serde_json::from_str::<Record>(&due.json).ok()?;
-        let dossier = kept.dossiers().of_order(record.id());
-        let dossier = dossier.unwrap_or_else(|| Dossier::bare(&record));
-        Some((Some((at, record.id())), dossier.with_record(&due.json)))
-    };
-    let wanted = records.iter().enumerate().filter(|(_, due)| due.is_for_bucket());
-    let mut objects: Vec<_> = wanted.filter_map(of_record).collect();
-    objects.extend(kept.dossiers().of_refusals().into_iter().map(|it| (None, it)));
-    let storing = objects.into_iter().map(async |(order, dossier)| {
-        let failed = archive(&bucket, &dossier).await.is_err();
-        failed.then_some((order, dossier))
-    });
-    let mut storing =
-        core::pin::pin!(futures_util::stream::iter(storing).buffer_unordered(AT_ONCE));
-    while let Some(outcome) = storing.next().await {
-        let Some((order, dossier)) = outcome else { continue };
-        if let Some((at, _)) = order
-            && let Some(stored) = stored.get_mut(at)
-        {
-            *stored = false;
+    let Ok(bucket) = env.bucket(BUCKET).map(Objects) else { return vec![true; records.len()] };
+    let mut stored = Vec::with_capacity(records.len());
+    let mut failures = 0;
+    for due in records {
+        let is_done = !due.is_for_bucket()
+            || (failures < FAILURES_MAX && store_record(&bucket, due, kept).await);
+        failures += usize::from(!is_done);
+        stored.push(is_done);
+    }
+    let refused = kept.dossiers().of_refusals();
+    for dossier in refused {
+        if failures < FAILURES_MAX {
+            failures += usize::from(!store_dossier(&bucket, None, dossier, kept).await);
+        } else {
+            kept.dossiers().put_back(None, dossier);
         }
-        kept.dossiers().put_back(order.map(|(_, id)| id), dossier);
     }
     stored
+}
+
+async fn store_record(bucket: &Objects, due: &Due, kept: &ObjectStore) -> bool {
+    // What this program wrote it can read.
+    let Ok(record) = serde_json::from_str::<Record>(&due.json) else { return true };
+    let dossier = kept.dossiers().of_order(record.id());
+    let dossier = dossier.unwrap_or_else(|| Dossier::bare(&record)).with_record(&due.json);
+    store_dossier(bucket, Some(record.id()), dossier, kept).await
+}
+
+async fn store_dossier(
+    bucket: &Objects,
+    order: Option<(RequestId, u8)>,
+    dossier: Dossier,
+    kept: &ObjectStore,
+) -> bool {
+    let is_stored = archive(bucket, &dossier).await.is_ok();
+    if !is_stored {
+        kept.dossiers().put_back(order, dossier);
+    }
+    Delay::from(PAUSE).await;
+    is_stored
 }
 
 /// Objects of the bucket.

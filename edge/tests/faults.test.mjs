@@ -92,7 +92,7 @@ describe("a binding that fails", () => {
       assert.deepEqual([refused.status, refused.body.success], [503, false], refused.text);
       tellsNothing(refused.text);
       await world.set("webhooks:queue_mode", "direct_only");
-      await until(async () => (await world.send(sent)).status === 200);
+      const x = []; await until(async () => { const a = await world.send(sent); x.push(a.text); console.error(a.text); return a.status === 200; });
       const health = await fetch(`${world.url}/health`);
       assert.equal(health.status, 503);
     },
@@ -268,6 +268,31 @@ describe("what others are told", () => {
       const [point] = all.filter(({ path }) => path === "/track/trade");
       assert.deepEqual(point.body.result, { success: true, error: null });
       assert.deepEqual([point.body.payload.symbol, point.body.payload.quantity], ["BTCUSDT", 0.01]);
+
+      // Many, while others are being told of: none is passed over.
+      const ids = [];
+      for (let round = 0; round < 25; round += 1) {
+        const answers = await Promise.all(Array.from({ length: 4 }, () => world.send()));
+        ids.push(...answers.map(({ body }) => body.result.orderId));
+      }
+      const alerts = async () => (await told()).filter(({ path }) => path === "/alert").map(({ body }) => body.message);
+      await until(async () => (await alerts()).length >= 1 + ids.length);
+      const messages = await alerts();
+      for (const id of ids) assert.equal(messages.filter((it) => it.includes(id)).length, 1, id);
+
+      // A signal that the queue is done with, for the exchange has said no.
+      const much = { symbol: "ETHUSDT", quantity: 2_000 };
+      while ((await world.send(much)).status === 200);
+      const refusals = async () => (await alerts()).filter((it) => it.startsWith("Rejected")).length;
+      await until(async () => (await refusals()) > 0);
+      await world.set("webhooks:queue_mode", "queue_everywhere");
+      await new Promise((done) => setTimeout(done, 1_100));
+      const before = await refusals();
+      const queued = await world.send(much);
+      assert.equal(queued.status, 202, queued.text);
+      await until(async () => (await refusals()) > before);
+      await new Promise((done) => setTimeout(done, 2_500));
+      assert.equal(await refusals(), before + 1);
     },
   );
 
@@ -298,5 +323,49 @@ describe("what others are told", () => {
     assert.deepEqual(trades.map(({ id }) => id).toSorted(), ["open", `${body.requestId}-0`].toSorted());
     const logs = await world.rows("SELECT id FROM system_logs WHERE message = 'x'");
     assert.deepEqual(logs, [{ id: "young" }]);
+  });
+});
+
+describe("a signal that goes on to another exchange", () => {
+  let world;
+  before(async () => {
+    world = await start(venue);
+    await world.set("webhooks:queue_mode", "direct_only");
+    await world.set("routing:failover:enabled", "true");
+    // Instruments and clocks of both are read by then.
+    for (const fields of [{}, { exchange: "bybit" }]) assert.equal((await world.send(fields)).status, 200);
+  });
+  after(() => world?.stop());
+
+  test("keeps its key on the way: sent again meanwhile, it is one order", async () => {
+    const before = await venue.placed();
+    await venue.fault({ kind: "http_503_unavailable", matches: "POST /fapi/v1/order" });
+    await venue.fault({ kind: "delay", ms: 1_500, matches: "/v5/", count: 1 });
+    const sent = signal();
+    let answered;
+    const first = world.send(sent).then((answer) => (answered = answer));
+    // The lock is taken by the first to come.
+    await new Promise((done) => setTimeout(done, 20));
+    const again = [];
+    while (!answered) {
+      again.push((await world.send(sent)).status);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    assert.equal((await first).status, 200, answered.text);
+    assert.ok(again.length > 5, "it took its time");
+    assert.deepEqual([...new Set(again)], [409]);
+    assert.equal((await venue.placed()).length, before.length + 1);
+    await venue.clear();
+  });
+
+  test("that finds none is free again at once", async () => {
+    await world.set("routing:failover:order", "binance");
+    await new Promise((done) => setTimeout(done, 1_100));
+    await venue.fault({ kind: "http_503_unavailable", matches: "POST /fapi/v1/order" });
+    const sent = signal();
+    const refused = await world.send(sent);
+    assert.equal(refused.status, 502, refused.text);
+    const { status, text } = await world.send(sent);
+    assert.equal(status, 200, text);
   });
 });

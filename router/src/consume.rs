@@ -149,7 +149,8 @@ where
             return self.give_up(job, &incoming, records.clone(), failure).await;
         }
         // The exchange said no, or there is nothing to do: trying again changes nothing.
-        let absent = attempted.is_absent();
+        // Of a signal of two orders, one may be there from an earlier attempt.
+        let absent = attempted.is_absent() && existing(&job.before) == 0;
         let nothing_written = attempted.records.is_empty();
         for mut record in attempted.records {
             record.queued = Queued::No;

@@ -16,6 +16,7 @@ mod queue;
 mod request;
 mod shard;
 mod transport;
+mod within;
 
 pub use answer::{done, fail, json, respond};
 pub use auth::{INTERNAL_KEY_HEADER, InternalKey, internal_request};
@@ -33,3 +34,4 @@ pub use request::{
 };
 pub use shard::{Reserve, Reserved, SHARDS, shard};
 pub use transport::{FetchTransport, fetch};
+pub use within::within;

@@ -6,10 +6,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use js_sys::Array;
 use worker::wasm_bindgen::JsCast;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{AbortController, AbortSignal, Delay, Headers, web_sys};
+use worker::{AbortController, AbortSignal, Headers, web_sys};
 
-use crate::body_of;
 use crate::request::read_stream;
+use crate::{body_of, within};
 
 /// The longest reply that is read unless told: the largest instrument list is a few megabytes.
 const REPLY_MAX: usize = 32 * 1024 * 1024;
@@ -48,15 +48,11 @@ impl Transport for FetchTransport {
         let unsent = |_| TransportError::NotSent("not a request that fetch takes".into());
         let controller = AbortController::default();
         let outgoing = prepared(base_url, request, &controller.signal()).map_err(unsent)?;
-        let exchange = core::pin::pin!(exchange(outgoing, self.reply_max));
-        let limit = core::pin::pin!(Delay::from(self.timeout));
-        match futures_util::future::select(exchange, limit).await {
-            futures_util::future::Either::Left((reply, _)) => reply,
-            futures_util::future::Either::Right(_) => {
-                controller.abort();
-                Err(TransportError::MaybeSent("no reply in time".into()))
-            }
-        }
+        let reply = within(self.timeout, exchange(outgoing, self.reply_max)).await;
+        reply.unwrap_or_else(|| {
+            controller.abort();
+            Err(TransportError::MaybeSent("no reply in time".into()))
+        })
     }
 }
 

@@ -2,11 +2,10 @@
 
 use core::time::Duration;
 
-use futures_util::future::{Either, select};
-use hoox_edge::{WorkerQueue, internal_request, json_of, mode_name, respond};
+use hoox_edge::{WorkerQueue, internal_request, json_of, mode_name, respond, within};
 use hoox_router::{Answer, ErrorCode, Failure, Queue, QueueMessage, QueueMode};
 use serde::Deserialize;
-use worker::{Delay, Env, Response, Result};
+use worker::{Env, Response, Result};
 
 /// How long the trade engine may take (gateway.md §9, Guidance), and a moment for the way: it
 /// answers in that time itself.
@@ -93,12 +92,8 @@ async fn ask(
         &message.to_json(),
     );
     let request = request.map_err(|_| Trouble::Absent)?;
-    let answer = core::pin::pin!(trade.fetch_request(request));
-    let limit = core::pin::pin!(Delay::from(TIMEOUT));
-    let response = match select(answer, limit).await {
-        Either::Left((answer, _)) => answer.map_err(|_| Trouble::Crashed)?,
-        Either::Right(_) => return Err(Trouble::Late),
-    };
+    let answer = within(TIMEOUT, trade.fetch_request(request)).await.ok_or(Trouble::Late)?;
+    let response = answer.map_err(|_| Trouble::Crashed)?;
     judge(response, mode).await.map_err(|_| Trouble::Crashed)?
 }
 

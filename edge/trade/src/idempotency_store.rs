@@ -24,7 +24,7 @@ use crate::accounts::Accounts;
 use crate::ledger;
 use crate::ledger::{Parcel, Writer};
 use crate::settled::Settled;
-use crate::store::{Entry, ObjectStore};
+use crate::store::ObjectStore;
 
 /// How long a key is held for a signal that has come no further than the gateway, which gives up
 /// sooner: its order, or its place in the queue, holds the key for as long as it is to. Whoever comes
@@ -112,7 +112,7 @@ impl DurableObject for IdempotencyStore {
             "/reserve" => self.reserve(id, &body).await,
             "/release" => self.release(id, &body).await,
             "/commit" => self.commit(id, &body).await,
-            "/note" => self.note(id, &body),
+            "/note" => self.note(id, &body).await,
             "/order" => self.order(id, &body, &mode).await,
             "/consume" => self.consume(id, &body).await,
             "/close-all" => self.close_all(id, &body).await,
@@ -162,9 +162,9 @@ impl IdempotencyStore {
     }
 
     /// Takes a signal that the gateway has refused into the ledger.
-    fn note(&self, id: RequestId, body: &[u8]) -> Result<Response> {
+    async fn note(&self, id: RequestId, body: &[u8]) -> Result<Response> {
         let Ok(text) = core::str::from_utf8(body) else { return malformed(id) };
-        match self.object.store.queue_entry(&Entry::Refusal(text.to_owned())) {
+        match self.object.store.keep_refusal(text.to_owned()).await {
             Ok(()) => {
                 self.spawn_sending();
                 done()

@@ -1,8 +1,10 @@
 //! What other workers are told of an order that has ended (trade.md §10): Telegram for people, the
 //! analytics for figures. Best effort, off the order's way; after a crash something may be told twice.
 
+use core::time::Duration;
+
 use futures_util::future::join_all;
-use hoox_edge::{internal_request, secret};
+use hoox_edge::{internal_request, secret, within};
 use hoox_router::{Record, RequestId, State, Step};
 use serde_json::json;
 use worker::Env;
@@ -15,6 +17,9 @@ const CHATS: [&str; 3] = ["TELEGRAM_CHAT_ID_DEFAULT", "TELEGRAM_CHAT_ID", "TG_CH
 /// The bindings of those who are told.
 const TELEGRAM: &str = "TELEGRAM_SERVICE";
 const ANALYTICS: &str = "ANALYTICS_SERVICE";
+
+/// How long they may take to listen.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Tells of every order among the records that has ended.
 pub(crate) async fn send(env: &Env, records: &[Due]) {
@@ -52,7 +57,7 @@ async fn tell(env: &Env, record: Record) {
 async fn post(env: &Env, service: &str, url: &str, id: RequestId, body: &serde_json::Value) {
     let Ok(service) = env.service(service) else { return };
     if let Ok(request) = internal_request(env, url, id, &[], &body.to_string()) {
-        let _ = service.fetch_request(request).await;
+        let _ = within(TIMEOUT, service.fetch_request(request)).await;
     }
 }
 

@@ -17,21 +17,25 @@ use std::rc::Rc;
 use hoox_connector::{Clock, Symbol, Timestamp, Venue};
 use hoox_edge::WorkerClock;
 use hoox_router::{
-    Admission, CallerId, Durability, HeldPosition, Holding, IdempotencyKey, LogEntry, MemoryRate,
-    Record, RefusedSignal, RequestId, Reservation, SignalStore, StoreUnavailable, Verdict,
+    Admission, CallerId, Durability, HeldPosition, Holding, IdempotencyKey, LogEntry, LogLevel,
+    MemoryRate, Record, RefusedSignal, RequestId, Reservation, SignalStore, StoreUnavailable,
+    Verdict,
 };
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use worker::{Env, SqlStorage, SqlStorageValue, State, Storage};
 
 use crate::ledger;
 use dossiers::Dossiers;
 pub(crate) use outbox::{Entry, RECORD, Waiting};
-pub(crate) use records::{BATCH_MAX, Due};
+pub(crate) use records::{BATCH_MAX, Due, LEDGER, NOTICE, OFFLOAD};
 pub(crate) use tidy::FEES_AGAIN;
 
 /// How soon open orders are looked at again, and the ledger's entries are sent again.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// How late an alarm may be.
+const LATE: Duration = Duration::from_secs(60);
 
 /// Of how many keys is remembered what their rows say.
 const ROWS_MAX: usize = 256;
@@ -76,9 +80,12 @@ impl ObjectStore {
         if self.0.alarm.get().is_none() && wait > AGAIN {
             let set = self.0.storage.get_alarm().await.map_err(unavailable)?;
             let set = set.and_then(|at| u64::try_from(at).ok()).map(Timestamp::from_millis);
-            self.0.alarm.set(set);
+            // Whoever has set it meanwhile knows better.
+            self.0.alarm.set(self.0.alarm.get().or(set));
         }
-        if self.0.alarm.get().is_some_and(|set| set <= at) {
+        // One that should long have rung is not counted on.
+        let rings = |set: Timestamp| set <= at && WorkerClock.now() < set.after(LATE);
+        if self.0.alarm.get().is_some_and(rings) {
             return Ok(());
         }
         self.0.alarm.set(Some(at));
@@ -119,6 +126,12 @@ impl ObjectStore {
         }
     }
 
+    /// Keeps a refused signal for the ledger.
+    pub(crate) async fn keep_refusal(&self, json: String) -> Result<(), StoreUnavailable> {
+        self.queue_entry(&Entry::Refusal(json))?;
+        self.wake_at(WorkerClock.now().after(AGAIN)).await
+    }
+
     fn exec(&self, sql: &str, values: Vec<SqlStorageValue>) -> Result<(), StoreUnavailable> {
         self.0.sql.exec(sql, values).map(drop).map_err(unavailable)
     }
@@ -131,23 +144,25 @@ impl ObjectStore {
         self.0.sql.exec(sql, values).and_then(|cursor| cursor.to_array()).map_err(unavailable)
     }
 
+    /// Writes a key's row, and tells whether it is this request's: an expired one is anybody's, a live
+    /// one its holder's.
     fn hold(
         &self,
         key: &IdempotencyKey,
         request_id: RequestId,
         until: Timestamp,
-    ) -> Result<(), StoreUnavailable> {
+    ) -> Result<bool, StoreUnavailable> {
         // An order is written thrice, its key once.
         let row = (request_id, until);
         if self.0.rows.borrow().get(key) == Some(&row) {
-            return Ok(());
+            return Ok(true);
         }
-        // An expired row is anybody's, a live one its holder's.
-        self.exec(
+        let rows: Vec<IgnoredAny> = self.rows(
             "INSERT INTO reservations (key, request_id, expires_at) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET request_id = excluded.request_id,
                  expires_at = excluded.expires_at
-             WHERE request_id = excluded.request_id OR expires_at <= ?4",
+             WHERE request_id = excluded.request_id OR expires_at <= ?4
+             RETURNING 1 AS held",
             vec![
                 key.as_str().into(),
                 request_id.as_str().into(),
@@ -155,11 +170,36 @@ impl ObjectStore {
                 number(WorkerClock.now()),
             ],
         )?;
+        if rows.is_empty() {
+            return Ok(false);
+        }
         let mut rows = self.0.rows.borrow_mut();
         if rows.len() >= ROWS_MAX {
             rows.clear();
         }
         rows.insert(key.clone(), row);
+        Ok(true)
+    }
+
+    /// Frees the row of a key whose order certainly does not exist, nor another of the same signal. In
+    /// memory it is held until it is released, for the signal may go on to another exchange or into the
+    /// queue.
+    fn free_row(&self, record: &Record) -> Result<(), StoreUnavailable> {
+        let others: Vec<Json> = self.rows(
+            "SELECT json FROM records WHERE request_id = ? AND leg <> ?",
+            vec![record.request_id.as_str().into(), i32::from(record.leg).into()],
+        )?;
+        for other in &others {
+            if !other.record()?.frees_key() {
+                return Ok(());
+            }
+        }
+        self.free(&record.key, Some(record.request_id))?;
+        if WorkerClock.now() < record.reserved_until {
+            let mut held = self.0.held.borrow_mut();
+            let held = held.entry(record.key.clone());
+            held.or_insert((record.request_id, record.reserved_until));
+        }
         Ok(())
     }
 
@@ -211,12 +251,16 @@ impl SignalStore for ObjectStore {
     }
 
     async fn write(&self, record: &Record, _: Durability) -> Result<(), StoreUnavailable> {
+        if record.frees_key() {
+            self.free_row(record)?;
+        } else if !self.hold(&record.key, record.request_id, record.reserved_until)?
+            && record.state == hoox_router::State::Submitting
+        {
+            return Err(StoreUnavailable("the key is another request's by now".into()));
+        }
         self.0.dossiers.borrow_mut().take_in(record);
         self.write_record(record)?;
-        if record.frees_key() {
-            self.free(&record.key, Some(record.request_id))?;
-        } else {
-            self.hold(&record.key, record.request_id, record.reserved_until)?;
+        if !record.frees_key() {
             // Its row holds it from here on.
             let mut held = self.0.held.borrow_mut();
             if held.get(&record.key).is_some_and(|(holder, _)| *holder == record.request_id) {
@@ -252,7 +296,14 @@ impl SignalStore for ObjectStore {
             "SELECT json FROM records WHERE open = 1 ORDER BY received_at, leg",
             Vec::new(),
         )?;
-        rows.iter().map(Json::record).collect()
+        // One that cannot be read keeps nobody from the others.
+        let (read, unread): (Vec<_>, Vec<_>) =
+            rows.iter().map(Json::record).partition(Result::is_ok);
+        if !unread.is_empty() {
+            let text = format!("{} open orders cannot be read", unread.len());
+            hoox_edge::log(LogLevel::Error, None, &text);
+        }
+        Ok(read.into_iter().flatten().collect())
     }
 
     async fn load(
@@ -293,8 +344,7 @@ impl SignalStore for ObjectStore {
     async fn log_refusal(&self, refusal: &RefusedSignal) {
         self.0.dossiers.borrow_mut().take_in_refusal(refusal);
         if let Ok(json) = serde_json::to_string(refusal) {
-            let _ = self.queue_entry(&Entry::Refusal(json));
-            let _ = self.wake_at(WorkerClock.now().after(AGAIN)).await;
+            let _ = self.keep_refusal(json).await;
         }
     }
 

@@ -100,9 +100,15 @@ impl Row {
                 applied.as_ref().and_then(|it| it.fee.as_ref()),
             ])?;
         if self.frees_key {
+            // Unless another order of the same signal is there, or may be.
             connection
-                .prepare_cached("DELETE FROM reservations WHERE key = ?1 AND request_id = ?2")?
-                .execute([&self.key, &self.request_id])?;
+                .prepare_cached(
+                    "DELETE FROM reservations WHERE key = ?1 AND request_id = ?2
+                         AND NOT EXISTS (SELECT 1 FROM records
+                             WHERE request_id = ?2 AND leg <> ?3
+                                 AND (state <> 'rejected' OR json ->> 'id_in_use'))",
+                )?
+                .execute(params![self.key, self.request_id, self.leg])?;
         } else {
             hold(connection, &self.key, &self.request_id, self.reserved_until, self.received_at)?;
         }

@@ -66,6 +66,13 @@ impl SignalStore for SqliteStore {
             .map_err(|error| StoreUnavailable(format!("cannot serialise a record: {error}")))?;
         let row = Box::new(rows::Row::new(record, json));
         lock(&self.inner.known).insert(record.key.as_str(), millis(record.reserved_until));
+        if record.frees_key() && self.inner.clock.now() < record.reserved_until {
+            // What this write frees there is held on here until it is released: its signal may yet go to
+            // another exchange or into the queue.
+            let (request_id, until) = (record.request_id, record.reserved_until);
+            let mut held = lock(&self.inner.held);
+            held.entry(record.key.clone()).or_insert(Held { request_id, until });
+        }
         // Before the order nothing is filed: its answer belongs to the same object.
         let sent = !matches!(record.state, State::Reserved | State::Submitting);
         if let Some(archivist) = self.inner.archivist.get().filter(|_| sent) {
@@ -77,8 +84,7 @@ impl SignalStore for SqliteStore {
                     false => self.inner.writer.synced(Job::Record(row)).await?,
                     true => self.inner.writer.written(Job::Record(row)).await?,
                 }
-                // Once it is in the database. A key that this write has freed there is held on until
-                // it is released: its signal may yet go into the queue.
+                // Once it is in the database.
                 if !record.frees_key() {
                     self.forget(&record.key, record.request_id);
                 }

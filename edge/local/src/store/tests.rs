@@ -1,6 +1,10 @@
 //! What the store promises, one by one.
 
-use hoox_router::{ConfigStore, Reservation, SignalStore};
+use hoox_connector::{ClientOrderId, Decimal, Market, NewOrder, Side, Symbol, Venue};
+use hoox_router::{
+    Action, Choice, ChoiceReason, ConfigStore, Durability, Intent, Queued, Record, Reservation,
+    Signal, SignalStore, State, WrittenOrder,
+};
 
 use super::*;
 
@@ -32,6 +36,63 @@ async fn of_two_reservations_of_a_key_one_is_a_duplicate_until_it_is_released() 
     assert_eq!(store.reserve(&key, id(2), at(2), DAY).await, Ok(duplicate));
     store.release(&key).await.unwrap();
     assert_eq!(store.reserve(&key, id(3), at(3), DAY).await, Ok(Reservation::Acquired));
+}
+
+/// The record of one of the orders of a signal.
+fn record(store: &SqliteStore, leg: u8) -> Record {
+    let (symbol, now) = (Symbol::new("BTCUSDT").unwrap(), store.clock().now());
+    let client_order_id = ClientOrderId::portable("hx0").unwrap();
+    let order = NewOrder::market(symbol, Side::Buy, Decimal::ONE);
+    let intent = Intent {
+        venue: Venue::Bybit,
+        market: Market::Linear,
+        symbol,
+        client_order_id,
+        order: WrittenOrder::new(&order).unwrap(),
+        base_quantity: Some(Decimal::ONE),
+        written_at: now,
+    };
+    let signal = Signal::new(Venue::Bybit, Action::Long, symbol, Some(Decimal::ONE));
+    let choice = Choice::new(Venue::Bybit, ChoiceReason::Signal);
+    Record::new((id(1), leg), (key("a"), now.after(DAY)), signal, choice, intent, now)
+}
+
+async fn write(store: &SqliteStore, mut record: Record, state: State) {
+    record.state = state;
+    store.write(&record, Durability::Synced).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_order_holds_its_key_until_the_signal_is_done() {
+    let (store, _directory) = open();
+    let now = store.clock().now();
+    assert_eq!(store.reserve(&key("a"), id(1), now, DAY).await, Ok(Reservation::Acquired));
+    write(&store, record(&store, 0), State::Submitting).await;
+    write(&store, record(&store, 0), State::Rejected).await;
+    // It may be on its way to another exchange.
+    let other = store.reserve(&key("a"), id(2), now, DAY).await;
+    assert!(matches!(other, Ok(Reservation::Duplicate { request_id, .. }) if request_id == id(1)));
+    store.release(&key("a")).await.unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(store.reserve(&key("a"), id(2), now, DAY).await, Ok(Reservation::Acquired));
+}
+
+#[tokio::test]
+async fn a_key_is_not_freed_beside_another_order_of_its_signal() {
+    let (store, directory) = open();
+    write(&store, record(&store, 0), State::Acknowledged).await;
+    write(&store, record(&store, 1), State::Submitting).await;
+    write(&store, record(&store, 1), State::Rejected).await;
+    let other = Connection::open(directory.path().join("hoox.db")).unwrap();
+    let held = || -> i64 {
+        other.query_row("SELECT count(*) FROM reservations", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(held(), 1);
+    let mut refused = record(&store, 0);
+    refused.queued = Queued::No;
+    write(&store, refused, State::Rejected).await;
+    write(&store, record(&store, 1), State::Rejected).await;
+    assert_eq!(held(), 0, "without any order it is free after a crash");
 }
 
 #[tokio::test]

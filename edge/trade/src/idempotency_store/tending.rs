@@ -4,12 +4,12 @@
 use core::time::Duration;
 
 use hoox_connector::{Clock, Timestamp};
-use hoox_edge::WorkerClock;
+use hoox_edge::{WorkerClock, within};
 use hoox_router::{LogLevel, SignalStore, watched};
 use worker::Delay;
 
 use super::Object;
-use crate::store::{BATCH_MAX, FEES_AGAIN};
+use crate::store::{BATCH_MAX, FEES_AGAIN, LEDGER, NOTICE, OFFLOAD};
 use crate::{ledger, notices};
 
 /// How long entries gather before they are sent to the ledger, at least, and how much longer at most:
@@ -17,6 +17,9 @@ use crate::{ledger, notices};
 /// that began together do not all write together.
 const GATHER: Duration = Duration::from_millis(500);
 const GATHER_SPREAD: u16 = 1_000;
+
+/// How long the ledger may take.
+const LEDGER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How far back missing fees are looked for, and of how many orders.
 const FEES_OF: Duration = Duration::from_secs(2 * 24 * 60 * 60);
@@ -32,7 +35,10 @@ impl Object {
 
     /// Finds out about orders without an outcome. Whether there was a way to look for them.
     pub(super) async fn recover(&self) -> bool {
-        let open = self.store.open_intents().await.unwrap_or_default();
+        let Ok(open) = self.store.open_intents().await else {
+            hoox_edge::log(LogLevel::Error, None, "orders without an outcome cannot be read");
+            return false;
+        };
         if open.is_empty() {
             return true;
         }
@@ -86,40 +92,50 @@ impl Object {
             return;
         }
         Delay::from(GATHER + spread()).await;
-        let _sending = self.sending.lock().await;
+        let sending = self.sending.lock().await;
         // Whoever comes from here on is sent with the next.
         self.gathering.set(false);
         // Fees of one symbol asked for at once are one question to the exchange.
         let orders = self.without_fee.take();
         let fees = orders.into_iter().map(|orders| watched(self.router.read_fees(orders)));
         futures_util::future::join_all(fees).await;
-        while self.send_some().await {}
+        let mut more = self.send_some().await;
+        drop(sending);
+        while more {
+            // Others get their turn in between, and their fees.
+            let _sending = self.sending.lock().await;
+            more = self.send_some().await;
+        }
     }
 
-    /// Sends what waits for the ledger.
+    /// Sends what waits for the ledger, unless somebody does so: open orders are looked at again
+    /// whatever holds the ledger up.
     pub(super) async fn send_entries(&self) {
-        let _sending = self.sending.lock().await;
+        let Some(_sending) = self.sending.try_lock() else { return };
         while self.send_some().await {}
     }
 
-    /// Sends the oldest of what waits for the ledger, for R2 and for others. Whether there was more, and
-    /// all of this has gone.
+    /// Sends the oldest of what waits for the ledger, for others and for R2, none of which waits for
+    /// another to work again. Whether there was more, and all of this has gone.
     async fn send_some(&self) -> bool {
         let (Ok(waiting), Ok(due)) = (self.store.waiting_entries(), self.store.due_records())
         else {
             return false;
         };
-        let handed_over = ledger::hand_over(&self.env, &waiting, &due, &self.name).await.is_ok();
-        let mut gone = handed_over;
-        if handed_over {
-            let stored = ledger::offload(&self.env, &due, &self.store).await;
-            notices::send(&self.env, &due).await;
-            let done = due.iter().zip(&stored).map(|(due, stored)| due.done(*stored));
-            let last = waiting.last().map_or(0, |waiting| waiting.id);
-            gone = self.store.settle_due(&done.collect::<Vec<_>>()).is_ok()
-                && self.store.forget_entries(last).is_ok()
-                && stored.iter().all(|stored| *stored);
-        }
+        let settle = |bits| {
+            let done = due.iter().map(|due| due.done(bits)).collect::<Vec<_>>();
+            self.store.settle_due(&done).is_ok()
+        };
+        let handed_over = ledger::hand_over(&self.env, &waiting, &due, &self.name);
+        let mut gone = matches!(within(LEDGER_TIMEOUT, handed_over).await, Some(Ok(())))
+            && settle(LEDGER)
+            && waiting.last().is_none_or(|last| self.store.forget_entries(last.id).is_ok());
+        notices::send(&self.env, &due).await;
+        gone &= settle(NOTICE);
+        let stored = ledger::offload(&self.env, &due, &self.store).await;
+        let done = due.iter().zip(&stored).filter(|(due, stored)| **stored && due.is_for_bucket());
+        let done = done.map(|(due, _)| due.done(OFFLOAD)).collect::<Vec<_>>();
+        gone &= self.store.settle_due(&done).is_ok() && stored.iter().all(|stored| *stored);
         if !gone {
             let text = "not everything could be written down; it is kept and sent again";
             hoox_edge::log(LogLevel::Error, None, text);

@@ -2,17 +2,18 @@
 
 use core::time::Duration;
 
+use hoox_edge::within;
 use hoox_router::{Archive, ArchiveUnavailable, Dossier, Record, RequestId, archive};
-use worker::{Bucket, Conditional, Delay, Env, Error};
+use worker::{Bucket, Conditional, Env, Error};
 
 use crate::store::{Due, ObjectStore};
 
 /// The binding of the bucket.
 const BUCKET: &str = "SYSTEM_LOGS_BUCKET";
 
-/// Objects are stored one by one with a pause after each, so that an order that comes meanwhile waits
+/// How long one object may take. They are stored one by one, so that an order that comes meanwhile waits
 /// for one of them at most.
-const PAUSE: Duration = Duration::from_millis(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many may fail before the rest is left for later: it may be the bucket.
 const FAILURES_MAX: usize = 3;
@@ -54,11 +55,10 @@ async fn store_dossier(
     dossier: Dossier,
     kept: &ObjectStore,
 ) -> bool {
-    let is_stored = archive(bucket, &dossier).await.is_ok();
+    let is_stored = matches!(within(TIMEOUT, archive(bucket, &dossier)).await, Some(Ok(())));
     if !is_stored {
         kept.dossiers().put_back(order, dossier);
     }
-    Delay::from(PAUSE).await;
     is_stored
 }
 

@@ -11,11 +11,11 @@ use super::{AGAIN, ObjectStore, number, tidy::before};
 pub(crate) const BATCH_MAX: usize = 100;
 
 /// What is done with a record, as bits. The ledger is to have it.
-const LEDGER: i32 = 1;
+pub(crate) const LEDGER: i32 = 1;
 /// Others are to be told that it has ended.
-const NOTICE: i32 = 2;
+pub(crate) const NOTICE: i32 = 2;
 /// It is to be stored in R2.
-const OFFLOAD: i32 = 4;
+pub(crate) const OFFLOAD: i32 = 4;
 
 /// A record with which something is to be done.
 #[derive(Debug, Deserialize)]
@@ -47,10 +47,9 @@ impl Due {
         self.due & OFFLOAD != 0 && self.awaits_fee == 0
     }
 
-    /// That all is done with it, but for R2 if it is not `stored`.
-    pub(crate) fn done(&self, stored: bool) -> Done {
-        let offload = if stored && self.is_for_bucket() { OFFLOAD } else { 0 };
-        Done(self.request_id.clone(), self.leg, self.changed, LEDGER | NOTICE | offload)
+    /// That of what was to be done with it, `bits` have been.
+    pub(crate) fn done(&self, bits: i32) -> Done {
+        Done(self.request_id.clone(), self.leg, self.changed, self.due & bits)
     }
 }
 
@@ -66,8 +65,9 @@ impl ObjectStore {
         let due = LEDGER
             | if ends { NOTICE } else { 0 }
             | if record.state.is_final() { OFFLOAD } else { 0 };
-        // The end of an order is told once, and once more if the queue gives it up. Numbers grow among
-        // what is due, so that what is written while it is being told stays due.
+        // The end of a signal is told once, and once more if the queue gives it up; not any more if the
+        // signal goes on. Numbers grow among what is due, so that what is written while it is being told
+        // stays due.
         self.exec(
             "INSERT INTO records
                  (request_id, leg, state, open, lacks_fee, received_at, json, due, changed)
@@ -76,7 +76,9 @@ impl ObjectStore {
              ON CONFLICT DO UPDATE SET state = excluded.state, open = excluded.open,
                  lacks_fee = excluded.lacks_fee, received_at = excluded.received_at,
                  json = excluded.json, changed = excluded.changed,
-                 due = records.due | iif(records.open = 1 OR ?9, excluded.due, excluded.due & ~2)",
+                 due = iif(excluded.due & 2, records.due, records.due & ~2)
+                     | iif(records.open = 1 OR records.json ->> 'queued' = 'yes' OR ?9,
+                         excluded.due, excluded.due & ~2)",
             vec![
                 record.request_id.as_str().into(),
                 i32::from(record.leg).into(),

@@ -148,6 +148,19 @@ impl Life {
         life
     }
 
+    /// Takes note of what the record holds by now: others may have replaced the transaction, or seen
+    /// what became of it. Whether there are attempts that were not looked for: what was seen before
+    /// then says nothing.
+    pub fn catch_up(&mut self, record: &TransactionRecord, now: Timestamp) -> bool {
+        let has_more = record.attempts.len() > self.hashes.len();
+        if has_more || record.state.is_final() {
+            *self = Self::resumed(record, self.rules, now);
+        } else {
+            self.state = record.state.clone();
+        }
+        has_more
+    }
+
     /// Where the transaction stands.
     pub fn state(&self) -> &TransactionState {
         &self.state

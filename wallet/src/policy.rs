@@ -43,10 +43,11 @@ pub struct SpendLimit {
     pub daily: U256,
 }
 
-/// What the wallet may be used for. A new one allows nothing; [`Policy::open`] allows everything.
+/// What the wallet may be used for. A new one allows nothing; [`Policy::open`] allows what it can read.
 ///
 /// It reads what a call does off the call itself, whoever made it: a payment is a payment whether it
-/// was asked for as one or as data. The wallet's own address and the chain's router need no listing.
+/// was asked for as one or as data. The wallet's own address needs no listing; nor does the chain's
+/// router, to be called or approved: what it is paid beside that anybody can take out.
 ///
 /// An approval counts as spent, as whoever has it can take so much at any time; but not that of the
 /// chain's router, which takes only in swaps of the wallet's own, and those are counted.
@@ -63,6 +64,9 @@ pub struct Policy {
     pub unlimited: bool,
     /// The most tokens that are approved at once, in smallest units. Never unlimited.
     pub max_approval: U256,
+    /// Whether what cannot be read may be called, anywhere; what it pays beside coins is not counted.
+    /// Otherwise it goes to listed recipients that are no tokens.
+    pub unread: bool,
     /// How far a swap's bound may be from the quote, in hundredths of a percent, whoever named it: a
     /// bound of nothing is an invitation to whoever reads the pool. Default 500.
     pub max_slippage_bps: u32,
@@ -79,6 +83,7 @@ impl Default for Policy {
             unlimited: false,
             // The default of wallet.md §6.
             max_approval: U256::from(10).pow(U256::from(24)),
+            unread: false,
             max_slippage_bps: 500,
             dry_run: false,
         }
@@ -98,9 +103,15 @@ pub enum PolicyError {
     /// What the call would do cannot be told: it begins like one that is known, and does not go on so.
     #[error("the call of {0} is cut short, too long or not encoded as it should be")]
     Unclear(Address),
+    /// What the call would do cannot be told: it is none that is known.
+    #[error("what the call of {0} does cannot be told")]
+    Unread(Address),
     /// Contracts may not be created.
     #[error("contracts are not created under this policy")]
     Create,
+    /// Nothing is signed under this policy.
+    #[error("under this policy nothing is signed")]
+    DryRun,
     /// The zero address takes nothing.
     #[error("the zero address takes nothing")]
     ZeroRecipient,
@@ -211,7 +222,7 @@ impl DailyLimit {
 }
 
 impl Policy {
-    /// Everything is allowed, but approvals without limit and swaps at any price.
+    /// Everything is allowed, but approvals without limit, swaps at any price, and what cannot be read.
     pub fn open() -> Self {
         Self {
             recipients: AllowList::Any,
@@ -252,8 +263,10 @@ impl Policy {
             coin.amount = U256::ZERO;
         } else if let Some(token_call) = known::<IERC20Calls>(to, &call.data)? {
             place.token(token_call, &mut spends)?;
-        } else {
+        } else if call.data.is_empty() {
             place.recipient(to)?;
+        } else {
+            place.unread(&call.data)?;
         }
         if !coin.amount.is_zero() {
             spends.push(coin);

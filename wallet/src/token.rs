@@ -1,6 +1,6 @@
 //! Calls of tokens: ERC-20, and the one that wraps the native coin.
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, sol};
 
 use crate::Call;
@@ -28,6 +28,36 @@ sol! {
         function deposit() external payable;
         function withdraw(uint256 amount) external;
     }
+}
+
+/// Functions by which tokens pay or give leave to take as well: DSToken's (DAI, MKR), ERC-223's,
+/// ERC-677's, ERC-777's, ERC-1363's, and those that go by a signature of the owner's.
+const OTHER_WAYS: &[&str] = &[
+    "push(address,uint256)",
+    "pull(address,uint256)",
+    "move(address,address,uint256)",
+    "approve(address)",
+    "increaseApproval(address,uint256)",
+    "approveAndCall(address,uint256)",
+    "approveAndCall(address,uint256,bytes)",
+    "transfer(address,uint256,bytes)",
+    "transferAndCall(address,uint256)",
+    "transferFromAndCall(address,address,uint256)",
+    "transferFromAndCall(address,address,uint256,bytes)",
+    "send(address,uint256,bytes)",
+    "operatorSend(address,address,uint256,bytes,bytes)",
+    "authorizeOperator(address)",
+    "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+    "permit(address,address,uint256,uint256,bytes)",
+    "permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)",
+    "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)",
+    "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)",
+];
+
+/// Whether a token would pay or approve by this data, in a way that is not read any further.
+pub(crate) fn pays_otherwise(data: &[u8]) -> bool {
+    let Some(selector) = data.first_chunk::<4>() else { return false };
+    OTHER_WAYS.iter().any(|function| keccak256(function).starts_with(selector))
 }
 
 /// The longest symbol that is kept, in bytes.

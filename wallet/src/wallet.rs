@@ -93,6 +93,9 @@ pub enum WalletError {
     /// There is no transaction of this name.
     #[error("there is no transaction of this name")]
     UnknownId,
+    /// The transaction of this name is another account's, or on another chain.
+    #[error("the transaction of this name is another account's, or on another chain")]
+    Foreign,
     /// The transaction has come to its end; nothing replaces it.
     #[error("the transaction has come to its end")]
     Final,
@@ -253,6 +256,20 @@ impl<T: Transport, C: Clock, S> Wallet<T, C, S> {
         &self.config
     }
 
+    /// Whether a record is this account's, on this chain: no other may be signed again, or judged by
+    /// what is seen here.
+    fn owns(&self, record: &TransactionRecord) -> bool {
+        record.chain_id == self.chain.id && record.from == self.address()
+    }
+
+    /// Whether two requests of one name ask for the same.
+    fn is_same(&self, record: &TransactionRecord, action: &Action) -> Result<(), WalletError> {
+        match self.owns(record) && record.action == *action {
+            true => Ok(()),
+            false => Err(WalletError::IdReused),
+        }
+    }
+
     /// The same account, nodes and store under another configuration.
     pub fn under(&self, config: WalletConfig) -> Wallet<T, C, &S>
     where
@@ -271,9 +288,4 @@ impl<T, C, S> fmt::Debug for Wallet<T, C, S> {
             .field("chain", &self.chain.name)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether two requests of one name ask for the same.
-fn is_same(record: &TransactionRecord, action: &Action) -> Result<(), WalletError> {
-    if record.action == *action { Ok(()) } else { Err(WalletError::IdReused) }
 }

@@ -269,7 +269,8 @@ fn markets(chain: &Chain) -> Vec<Router> {
     }
 }
 
-fn stable(chain: &Chain) -> Vec<Address> {
+/// The chain's tokens that are a dollar each.
+pub(crate) fn stable(chain: &Chain) -> Vec<Address> {
     let own = STABLE.iter().filter(|(id, _)| *id == chain.id);
     own.filter_map(|(_, text)| text.parse().ok()).collect()
 }

@@ -56,6 +56,7 @@ fn swaps(name: &str, table: &ChainTable, test: bool, data: &Path) -> anyhow::Res
     let mut config = WalletConfig::new(table.trading(&pairs, chain.wrapped));
     config.life.confirmations = table.confirmations.unwrap_or(1).max(1);
     config.fees = table.fees();
+    config.shared_key = table.shared_key;
     // A test chain's coins are nobody's money.
     let values = table.values(!test);
     let account = (table.account, test);

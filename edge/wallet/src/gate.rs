@@ -54,7 +54,10 @@ pub(crate) async fn check(
     wallet.config().fees.fees(&market)?;
     let call = call(wallet, action).await?;
     let (own, chain) = (wallet.address(), wallet.chain());
-    let spends = Policy::open().check(&call, own, chain).map_err(WalletError::from)?;
+    // What it spends; whether it may is asked below.
+    let mut reading = Policy::open();
+    reading.unread = true;
+    let spends = reading.check(&call, own, chain).map_err(WalletError::from)?;
     let worth = price::worth(env, wallet, &spends).await?;
     if worth > settings.max_value() {
         return Err(Refusal::forbidden("It is worth more than one transaction may be."));

@@ -76,6 +76,8 @@ pub(crate) struct Security {
     pub(crate) max_transaction_value_usd: Number,
     /// What may leave an account on one chain in 24 hours; a key of ours.
     max_daily_value_usd: Option<Number>,
+    /// Whether others sign with the accounts' keys too; a key of ours.
+    shared_key: bool,
     /// Everything but signing; a key of ours.
     pub(crate) dry_run: bool,
     pub(crate) require_confirmation: bool,
@@ -114,6 +116,7 @@ impl Default for Security {
         Self {
             max_transaction_value_usd: 10_000.into(),
             max_daily_value_usd: None,
+            shared_key: false,
             dry_run: false,
             require_confirmation: true,
             whitelisted_contracts_only: true,
@@ -181,6 +184,7 @@ impl Settings {
         policy.max_approval = most.min(U256::MAX - U256::ONE);
         let mut config = WalletConfig::new(policy);
         config.fees = self.fees.clone();
+        config.shared_key = self.wallet.security.shared_key;
         config.life.poll = core::time::Duration::from_millis(250);
         config
     }
@@ -324,8 +328,8 @@ mod tests {
                     "maxGasLimit": 3000000, "maxFee": null,
                 },
                 "security": {
-                    "maxTransactionValueUsd": 10000, "maxDailyValueUsd": null, "dryRun": false,
-                    "requireConfirmation": true,
+                    "maxTransactionValueUsd": 10000, "maxDailyValueUsd": null,
+                    "sharedKey": false, "dryRun": false, "requireConfirmation": true,
                     "whitelistedContractsOnly": true, "whitelistedContracts": [],
                 },
                 "updatedAt": 0,
@@ -379,6 +383,16 @@ mod tests {
         let off = json!({ "chains": { "ethereum": false, "polygon": true } });
         assert!(settings(off.clone(), false).sign_no_more("ethereum"));
         assert!(!settings(off, false).sign_no_more("polygon"));
+    }
+
+    #[test]
+    fn a_key_is_shared_only_where_that_is_said() {
+        let is_shared = |text| {
+            let wallet = Document::read(text, None).unwrap();
+            Settings { wallet, halted: false, fees: FeeLimits::default() }.config().shared_key
+        };
+        assert!(!is_shared("{}"));
+        assert!(is_shared(r#"{ "security": { "sharedKey": true } }"#));
     }
 
     #[test]

@@ -230,7 +230,9 @@ async fn follow(
 /// What became of a transaction, after a look at the chain.
 async fn look_up(wallet: &EdgeWallet, names: &Names, id: &str, depth: u64) -> Outcome<Value> {
     let unknown = |error| match error {
-        WalletError::UnknownId => Refusal::not_found("There is no transaction of this id."),
+        WalletError::UnknownId | WalletError::Foreign => {
+            Refusal::not_found("There is no transaction of this id.")
+        }
         error => error.into(),
     };
     let record = match names.have(id) {

@@ -3,12 +3,13 @@
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolInterface;
 
-use super::{Policy, PolicyError};
-use crate::token::IERC20::IERC20Calls;
+use super::{AllowList, Policy, PolicyError};
+use crate::token::{self, IERC20::IERC20Calls};
 use crate::uniswap::{
     ISwapRouter::ISwapRouterCalls as V3, IUniswapV2Router02::IUniswapV2Router02Calls as V2,
     ReadSwap, SwapAmount, read_swaps,
 };
+use crate::worth::stable;
 use crate::{Asset, Call, Chain, Spend};
 
 /// A call of a kind that is known. What begins like one and is another's work is refused: old
@@ -37,10 +38,36 @@ impl Place<'_> {
         if address.is_zero() {
             return Err(PolicyError::ZeroRecipient);
         }
-        if address == self.own || self.is_router(address) || self.policy.recipients.has(address) {
+        if address == self.own || self.policy.recipients.has(address) {
             return Ok(());
         }
         Err(PolicyError::Recipient(address))
+    }
+
+    /// A call of which nothing is known: for contracts that are listed. A token is not one, though it
+    /// may be on the same list: what pays or approves would go by uncounted.
+    pub(super) fn unread(&self, data: &[u8]) -> Result<(), PolicyError> {
+        let Policy { recipients, tokens, unread, .. } = self.policy;
+        if *unread {
+            return Ok(());
+        }
+        let AllowList::Only(listed) = recipients else {
+            return Err(PolicyError::Unread(self.target));
+        };
+        if !listed.contains(&self.target) {
+            return Err(PolicyError::Recipient(self.target));
+        }
+        // One list for both does not tell which of its addresses are tokens.
+        let is_named = match tokens {
+            AllowList::Only(tokens) => tokens != listed && tokens.contains(&self.target),
+            AllowList::Any => false,
+        };
+        let is_known =
+            self.chain.wrapped == Some(self.target) || stable(self.chain).contains(&self.target);
+        match is_named || is_known || token::pays_otherwise(data) {
+            true => Err(PolicyError::Unread(self.target)),
+            false => Ok(()),
+        }
     }
 
     fn is_router(&self, address: Address) -> bool {
@@ -81,13 +108,16 @@ impl Place<'_> {
     /// What an approval exposes: its amount, as whoever has it can take that at any time. The chain's
     /// router takes only in calls of ours, and those are counted themselves.
     fn approval(&self, spender: Address, amount: U256) -> Result<Option<Spend>, PolicyError> {
-        self.recipient(spender)?;
+        let is_router = self.is_router(spender);
+        if !is_router {
+            self.recipient(spender)?;
+        }
         let limit = self.policy.max_approval;
         if amount > limit {
             return Err(PolicyError::Approval { amount, limit });
         }
         let asset = Asset::Token(self.target);
-        Ok((!self.is_router(spender)).then_some(Spend { asset, amount }))
+        Ok((!is_router).then_some(Spend { asset, amount }))
     }
 
     pub(super) fn router(&self, call: &Call, spends: &mut Vec<Spend>) -> Result<(), PolicyError> {
@@ -169,8 +199,7 @@ impl Place<'_> {
             {
                 Err(PolicyError::Unclear(self.target))
             }
-            _ if self.policy.recipients.has(self.target) => Ok(()),
-            _ => Err(PolicyError::Recipient(self.target)),
+            _ => self.unread(data),
         }
     }
 

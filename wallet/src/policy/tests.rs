@@ -184,6 +184,86 @@ fn unknown_data_needs_a_listed_contract() {
     }
 }
 
+/// What a token does by an unknown function would count as nothing spent.
+#[test]
+fn unknown_data_goes_to_no_token_and_not_to_just_anybody() {
+    use alloy_primitives::address;
+    let usdc = address!("a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48");
+    let ethereum = Chain::with_id(1).unwrap();
+    let listed = || AllowList::only([FRIEND, TOKEN, WRAPPED, usdc]);
+    let apart = Policy { recipients: listed(), ..policy() };
+    let together = Policy { tokens: listed(), ..apart.clone() };
+    let data = Bytes::from_static(&[1, 2, 3, 4]);
+    let unread = |policy: &Policy, to, chain: &Chain| {
+        let call = Call { data: data.clone(), ..pay(to, 0) };
+        policy.check(&call, OWN, chain)
+    };
+    let own_chain = chain(v2());
+    assert_eq!(unread(&apart, FRIEND, &own_chain), Ok(vec![]));
+    assert_eq!(unread(&apart, TOKEN, &own_chain), Err(PolicyError::Unread(TOKEN)));
+    // One list does not tell which of its addresses are tokens, but for those that are known.
+    assert_eq!(unread(&together, TOKEN, &own_chain), Ok(vec![]));
+    for policy in [&apart, &together] {
+        assert_eq!(unread(policy, WRAPPED, &own_chain), Err(PolicyError::Unread(WRAPPED)));
+        assert_eq!(unread(policy, usdc, &ethereum), Err(PolicyError::Unread(usdc)));
+    }
+    for to in [TOKEN, FRIEND, OWN, ROUTER] {
+        let result = unread(&Policy::open(), to, &own_chain);
+        assert_eq!(result, Err(PolicyError::Unread(to)));
+        let anything = Policy { unread: true, ..Policy::open() };
+        assert_eq!(unread(&anything, to, &own_chain), Ok(vec![]));
+    }
+    for (function, selector) in [
+        ("push", 0xb753_a98c_u32),
+        ("pull", 0xf2d5_d56b),
+        ("move", 0xbb35_783b),
+        ("approve of DSToken", 0xdaea_85c5),
+        ("increaseApproval", 0xd73d_d623),
+        ("approveAndCall", 0xcae9_ca51),
+        ("transferAndCall of ERC-1363", 0x1296_ee62),
+        ("send", 0x9bd9_bbc6),
+        ("operatorSend", 0x62ad_1b83),
+        ("authorizeOperator", 0x959b_8c3f),
+        ("permit of ERC-2612", 0xd505_accf),
+        ("permit of DAI", 0x8fcb_af0c),
+        ("transferWithAuthorization", 0xe3ee_160e),
+    ] {
+        let data = Bytes::copy_from_slice(&selector.to_be_bytes());
+        let call = Call { data, ..pay(TOKEN, 0) };
+        let result = together.check(&call, OWN, &own_chain);
+        assert_eq!(result, Err(PolicyError::Unread(TOKEN)), "{function}");
+    }
+}
+
+/// What lies in a router is whoever's who asks for it first.
+#[test]
+fn the_router_is_called_and_approved_and_never_paid() {
+    use crate::token::IERC20::{transferAndCallCall, transferFromCall};
+    use alloy_sol_types::SolCall;
+    let amount = U256::from(5);
+    let of_token = |data: Vec<u8>| Call { data: data.into(), ..pay(TOKEN, 0) };
+    let swap = Swap {
+        token_in: TOKEN,
+        token_out: Address::ZERO,
+        amount: SwapAmount::ExactIn { input: amount, min_output: U256::ONE },
+        recipient: ROUTER,
+        deadline: 9,
+    };
+    for call in [
+        pay(ROUTER, 5),
+        token::transfer(TOKEN, ROUTER, amount),
+        of_token(transferFromCall { from: OWN, to: ROUTER, amount }.abi_encode()),
+        of_token(transferAndCallCall { to: ROUTER, amount, data: Bytes::new() }.abi_encode()),
+        v2().swap(&swap, Some(WRAPPED)).unwrap(),
+    ] {
+        assert_eq!(check(&call), Err(PolicyError::Recipient(ROUTER)), "{call:?}");
+    }
+    let call = v3().swap(&swap, Some(WRAPPED)).unwrap();
+    let result = policy().check(&call, OWN, &chain(v3()));
+    assert_eq!(result, Err(PolicyError::Recipient(ROUTER)));
+    assert_eq!(check(&token::approve(TOKEN, ROUTER, amount)), Ok(vec![]));
+}
+
 #[test]
 fn wrapping_spends_nothing() {
     let mut policy = policy();

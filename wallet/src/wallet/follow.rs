@@ -6,8 +6,8 @@ use hoox_connector::{Clock, Transport};
 use crate::fees::BLOCKS;
 use crate::wallet::{Submitted, Wallet, WalletError};
 use crate::{
-    Action, Answer, BlockTag, Call, Event, Life, Mined, Question, Receipt, RpcError, Sighting,
-    Step, TransactionRecord, TransactionState, TransactionStore,
+    Action, Answer, BlockTag, Call, Event, Life, Mined, PolicyError, Question, Receipt, RpcError,
+    Sighting, Step, TransactionRecord, TransactionState, TransactionStore,
 };
 
 /// The most attempts of one transaction; after as many the fees are no more the reason.
@@ -24,18 +24,19 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
     /// The record of a transaction, as it is stored.
     ///
     /// # Errors
-    /// [`WalletError::UnknownId`], [`WalletError::Store`].
+    /// [`WalletError::UnknownId`], [`WalletError::Foreign`], [`WalletError::Store`].
     pub async fn find(&self, id: &str) -> Result<TransactionRecord, WalletError> {
-        self.store.find(id).await?.ok_or(WalletError::UnknownId)
+        let record = self.store.find(id).await?.ok_or(WalletError::UnknownId)?;
+        if self.owns(&record) { Ok(record) } else { Err(WalletError::Foreign) }
     }
 
     /// Follows a transaction until it is under `confirmations` blocks, its own included, or will never
     /// be, for at most `patience`. What was lost is sent again, what waits too long is replaced; the
-    /// record that is returned tells how far it came.
+    /// record that is returned tells how far it came, whoever has brought it there.
     ///
     /// # Errors
-    /// [`WalletError::UnknownId`], [`WalletError::Store`]. A chain that cannot be reached is waited
-    /// for.
+    /// [`WalletError::UnknownId`], [`WalletError::Foreign`], [`WalletError::Store`]. A chain that
+    /// cannot be reached is waited for.
     pub async fn settle(
         &self,
         id: &str,
@@ -49,10 +50,14 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         let mut life = Life::resumed(&record, rules, clock.now());
         let mut event = None;
         loop {
+            if life.catch_up(&record, clock.now()) {
+                event = None;
+            }
             let step = life.step(clock.now(), event.take());
             if *life.state() != record.state {
                 self.store.set_state(id, life.state()).await?;
-                record.state = life.state().clone();
+                // What is final already stays so.
+                record = self.find(id).await?;
             }
             event = match step {
                 Step::Done => return Ok(record),
@@ -82,6 +87,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
                     None
                 }
             };
+            record = self.find(id).await?;
         }
     }
 
@@ -131,7 +137,8 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
     /// both is executed.
     ///
     /// # Errors
-    /// [`WalletError::Final`]; [`WalletError::Fee`] if it would have to pay more than is allowed.
+    /// [`WalletError::Final`]; [`WalletError::Fee`] if it would have to pay more than is allowed;
+    /// [`PolicyError::DryRun`].
     pub async fn replace(&self, id: &str) -> Result<TransactionRecord, WalletError> {
         self.replace_with(id, false).await
     }
@@ -221,6 +228,9 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         record: &mut TransactionRecord,
         cancels: bool,
     ) -> Result<(), WalletError> {
+        if self.config.policy.dry_run {
+            return Err(PolicyError::DryRun.into());
+        }
         let last = record.attempts.last().ok_or(WalletError::Final)?;
         if record.attempts.len() >= ATTEMPTS_MAX {
             return Err(WalletError::Final);

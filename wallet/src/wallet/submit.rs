@@ -6,7 +6,7 @@ use crate::fees::BLOCKS;
 use crate::nonce::agreed_nonce;
 use crate::wallet::read::reverted;
 use crate::wallet::rehearse::{Ready, approval};
-use crate::wallet::{Evidence, Rehearsal, Submitted, Wallet, WalletError, is_same, turn};
+use crate::wallet::{Evidence, Rehearsal, Submitted, Wallet, WalletError, turn};
 use crate::{
     Action, AllocateError, Allocated, Attempt, BlockTag, BroadcastAnswer, Call, Event, Fees, Life,
     NewTransaction, NonceError, NonceReport, Question, RpcError, SignError, Spend, Transaction,
@@ -69,7 +69,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
     ) -> Result<Option<TransactionRecord>, WalletError> {
         let record = self.store.find(id).await?;
         if let Some(record) = &record {
-            is_same(record, action)?;
+            self.is_same(record, action)?;
         }
         Ok(record)
     }
@@ -179,7 +179,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
             match self.store.allocate(new, sign).await {
                 Ok(Allocated::New(record)) => break record,
                 Ok(Allocated::Known(record)) => {
-                    is_same(&record, action)?;
+                    self.is_same(&record, action)?;
                     return Ok(Submitted::Record(record));
                 }
                 Err(AllocateError::Nonce(NonceError::Unconfirmed)) if agreed.is_none() => {

@@ -3,7 +3,7 @@ use hoox_connector::{Clock, Transport};
 
 use crate::uniswap::{Swap, SwapAmount, max_input, min_output, read_swaps};
 use crate::wallet::rehearse::{Ready, approval};
-use crate::wallet::{Submitted, Wallet, WalletError, is_same};
+use crate::wallet::{Submitted, Wallet, WalletError};
 use crate::{
     Action, Call, PolicyError, Router, SwapRequest, SwapSize, TransactionState, TransactionStore,
     Turn, token,
@@ -239,7 +239,7 @@ impl<T: Transport, C: Clock, S: TransactionStore> Wallet<T, C, S> {
         }
         let record = match self.store.find(id).await? {
             Some(record) => {
-                is_same(&record, action)?;
+                self.is_same(&record, action)?;
                 record
             }
             None => match self.execute(id, action, call, None).await? {

@@ -14,6 +14,7 @@ mod nodes;
 mod overtaken;
 mod rehearsals;
 mod reorganised;
+mod shared;
 mod swaps;
 mod tokens;
 mod transport;

@@ -144,10 +144,13 @@ async fn nothing_is_sent_to_nobody_or_to_a_contract_that_is_not_there() {
         let error = wallet.submit("1", &action, None).await.unwrap_err();
         assert_eq!(error, WalletError::Address(AddressError::Zero));
     }
-    for action in [
-        Action::Transfer { token: empty, to: wallet.address(), amount: one },
-        Action::Send { to: empty, value: one, data: Bytes::from_static(&[1, 2, 3, 4]) },
-    ] {
+    let unread = Action::Send { to: empty, value: one, data: Bytes::from_static(&[1, 2, 3, 4]) };
+    let error = wallet.submit("1", &unread, None).await.unwrap_err();
+    assert_eq!(error, WalletError::Policy(PolicyError::Unread(empty)));
+    let mut config = open();
+    config.policy.recipients = AllowList::only([empty]);
+    let wallet = anvil.wallet_on(wallet.chain().clone(), config);
+    for action in [Action::Transfer { token: empty, to: wallet.address(), amount: one }, unread] {
         let error = wallet.submit("1", &action, None).await.unwrap_err();
         assert_eq!(error, WalletError::NoContract(empty));
     }

@@ -62,6 +62,9 @@ pub(crate) struct ChainTable {
     max_fee: Option<hoox_wallet::U256>,
     max_transaction_value_usd: Option<UsdLimit>,
     max_daily_value_usd: Option<UsdLimit>,
+    /// Whether others sign with the account's key too.
+    #[serde(default)]
+    pub(crate) shared_key: bool,
     /// Everything but signing.
     #[serde(default)]
     pub(crate) dry_run: bool,

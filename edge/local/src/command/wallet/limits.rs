@@ -32,6 +32,11 @@ pub(super) struct LimitArgs {
     /// unless told, and none on chains that are not in the table
     #[arg(long, value_name = "DOLLARS")]
     max_daily_value_usd: Option<UsdLimit>,
+
+    /// Others sign with this account's key too, such as a browser's wallet: go on behind transactions
+    /// that are not of this program
+    #[arg(long)]
+    shared_key: bool,
 }
 
 impl LimitArgs {
@@ -51,6 +56,7 @@ impl LimitArgs {
     ) -> anyhow::Result<(WalletConfig, ValueLimits)> {
         let mut config = WalletConfig::new(table.paying());
         config.fees = table.fees();
+        config.shared_key = self.shared_key || table.shared_key;
         if let Some(price) = &self.max_gas_price {
             config.fees.max_gas_price = Some(gwei(price)?);
         }
